@@ -1,0 +1,102 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cmd/commands.hpp"
+#include "cmd/format.hpp"
+#include "cmd/only_job.hpp"
+
+namespace pghaul::cmd {
+namespace {
+
+using snapshot::JobRecord;
+using snapshot::JobTotals;
+using snapshot::Journal;
+
+void print_json(const JobRecord& record, const JobTotals& totals, bool running, Journal& journal) {
+    nlohmann::json problems = nlohmann::json::array();
+    for (const auto& problem : journal.problems()) {
+        problems.push_back({{"subject", problem.subject}, {"message", problem.message}});
+    }
+    nlohmann::json steps = nlohmann::json::object();
+    for (const auto& [name, step] : journal.steps()) {
+        steps[name] = {{"seconds", step.seconds}, {"finished", step.finished}};
+    }
+    const nlohmann::json all = {{"job", record.job},
+                                {"source", record.source},
+                                {"phase", snapshot::name_of(record.phase)},
+                                {"running", running},
+                                {"runner", record.runner},
+                                {"run", record.run},
+                                {"created_at", record.created_at},
+                                {"finished_at", record.finished_at},
+                                {"tables", totals.tables},
+                                {"tables_loaded", totals.tables_loaded},
+                                {"tables_finished", totals.tables_finished},
+                                {"chunks", totals.chunks},
+                                {"chunks_loaded", totals.chunks_loaded},
+                                {"bytes", totals.bytes},
+                                {"bytes_loaded", totals.bytes_loaded},
+                                {"rows", totals.rows},
+                                {"sent_bytes", totals.sent_bytes},
+                                {"snapshots", totals.snapshots},
+                                {"first_snapshot_at", totals.first_snapshot_at},
+                                {"steps", steps},
+                                {"problems", problems}};
+    fmt::print("{}\n", all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+void print_text(const JobRecord& record, const JobTotals& totals, bool running, Journal& journal) {
+    fmt::print("job {} from {}\n", record.job, record.source);
+    fmt::print("phase     {}{}\n", snapshot::name_of(record.phase),
+               running ? fmt::format(", running (process {})", record.runner) : std::string());
+    fmt::print("begun     {}{}\n", record.created_at,
+               record.finished_at.empty() ? "" : ", done " + record.finished_at);
+    if (totals.tables > 0) {
+        fmt::print("tables    {} of {} loaded, {} finished\n", totals.tables_loaded, totals.tables,
+                   totals.tables_finished);
+        fmt::print("chunks    {} of {} loaded\n", totals.chunks_loaded, totals.chunks);
+        fmt::print("data      {} of {}; {} rows, {} sent\n",
+                   human_bytes(static_cast<double>(totals.bytes_loaded)),
+                   human_bytes(static_cast<double>(totals.bytes)), totals.rows,
+                   human_bytes(static_cast<double>(totals.sent_bytes)));
+        fmt::print("snapshots {}, the first of {}\n", totals.snapshots, totals.first_snapshot_at);
+    }
+    for (const auto& [table, chunks] : journal.partly_loaded()) {
+        fmt::print("in part   {}: {}\n", printable(table), chunks);
+    }
+    for (const auto& problem : journal.problems()) {
+        fmt::print("PROBLEM   {}: {}\n", printable(problem.subject), printable(problem.message));
+    }
+    if (record.phase != snapshot::Phase::done && !running) {
+        fmt::print("not running; pghaul run goes on from here\n");
+    }
+}
+
+}  // namespace
+
+io::ExitCode run_status(Options options, io::Interrupt& interrupt) {
+    auto journal = open_journal(options, interrupt);
+    for (;;) {
+        const auto record = journal.find();
+        if (!record) {
+            throw io::Error("there is no job " + options.job + " in " +
+                            journal.connection().server_name())
+                .hint("check --target and --job; pghaul run begins a job");
+        }
+        const auto totals = journal.totals();
+        const bool running = journal.is_running();
+        if (options.json) {
+            print_json(*record, totals, running, journal);
+        } else {
+            print_text(*record, totals, running, journal);
+        }
+        std::fflush(stdout);
+        if (!options.watch || (record->phase == snapshot::Phase::done && !running)) break;
+        interrupt.sleep_ms(2000);
+        if (!options.json) fmt::print("\n");
+    }
+    return io::ExitCode::done;
+}
+
+}  // namespace pghaul::cmd

@@ -1,0 +1,16 @@
+// One function per command. Each returns the exit code of the good path and throws io::Error for
+// everything else. Results go to standard output, talk to standard error.
+#pragma once
+
+#include "cmd/options.hpp"
+#include "io/error.hpp"
+#include "io/interrupt.hpp"
+
+namespace pghaul::cmd {
+
+io::ExitCode run_plan(Options options, io::Interrupt& interrupt);
+io::ExitCode run_run(const Options& options, io::Interrupt& interrupt);
+io::ExitCode run_status(Options options, io::Interrupt& interrupt);
+io::ExitCode run_drop(Options options, io::Interrupt& interrupt);
+
+}  // namespace pghaul::cmd

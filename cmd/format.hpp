@@ -1,0 +1,43 @@
+// Numbers as people read them.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <string>
+
+namespace pghaul::cmd {
+
+inline std::string human_bytes(double bytes) {
+    const char* units[] = {"B", "kB", "MB", "GB", "TB"};
+    std::size_t unit = 0;
+    while (bytes >= 1000 && unit + 1 < std::size(units)) {
+        bytes /= 1000;
+        ++unit;
+    }
+    return fmt::format("{:.{}f} {}", bytes, unit == 0 ? 0 : 1, units[unit]);
+}
+
+inline std::string human_seconds(double seconds) {
+    if (seconds < 60) return fmt::format("{:.1f} s", seconds);
+    const auto whole = static_cast<std::int64_t>(seconds);
+    if (whole < 3600) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
+    return fmt::format("{} h {:02} min", whole / 3600, whole / 60 % 60);
+}
+
+/// Control characters of odd identifiers must not reach a terminal.
+inline std::string printable(const std::string& text) {
+    std::string safe;
+    for (const char c : text) {
+        if (c == '\n') {
+            safe += "\\n";
+        } else if (static_cast<unsigned char>(c) < 32 || c == 127) {
+            safe += '?';
+        } else {
+            safe += c;
+        }
+    }
+    return safe;
+}
+
+}  // namespace pghaul::cmd

@@ -1,0 +1,30 @@
+// THE WHOLE RUN ON ONE PAGE: haul.cpp reads from top to bottom in the order in which a job goes.
+#pragma once
+
+#include "cmd/options.hpp"
+#include "io/interrupt.hpp"
+#include "io/progress.hpp"
+
+namespace pghaul::cmd {
+
+struct StepTime {
+    std::string name;
+    double seconds = 0;
+    std::int64_t bytes = 0;
+};
+
+struct HaulResult {
+    bool was_done_already = false;
+    std::int64_t tables = 0;
+    std::int64_t rows = 0;
+    std::int64_t bytes = 0;
+    std::vector<StepTime> steps;
+    /// What is not as on the source: (subject, message). Not empty: exit code 1.
+    std::vector<std::pair<std::string, std::string>> problems;
+};
+
+/// Runs the job from wherever it stands to where options.until says.
+/// Throws: io::Error with the exit code of the contract.
+HaulResult haul(const Options& options, io::Interrupt& interrupt, io::RunProgress& progress);
+
+}  // namespace pghaul::cmd

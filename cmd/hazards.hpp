@@ -1,0 +1,50 @@
+// Looks at both servers before anything is touched: what would stop a run, what would make it
+// worse than expected, and how to mend each. `pghaul plan` prints them; `pghaul run` refuses to
+// begin while one of them is a no-go.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cmd/options.hpp"
+#include "io/connection.hpp"
+#include "loader/dump_tools.hpp"
+#include "snapshot/catalog.hpp"
+#include "snapshot/plan.hpp"
+
+namespace pghaul::cmd {
+
+struct Hazard {
+    enum class Weight { note, warning, no_go };
+    Weight weight = Weight::note;
+    std::string message;
+    std::string fix;
+};
+
+struct ServerFacts {
+    std::string source_identity;
+    loader::DumpTools tools;
+    bool integer_datetimes = true;
+    bool no_tablespaces = false;
+    std::int64_t maintenance_work_mem_kb = 65536;
+};
+
+/// Checks that end everything at once: versions, encodings, same database, pg_dump.
+/// Throws: io::Error (no_go).
+ServerFacts check_servers(io::Connection& source, io::Connection& target, const Options& options,
+                          const io::Interrupt& interrupt);
+
+/// Everything else about the servers. check_target_empty: false once a job has begun.
+std::vector<Hazard> find_hazards(io::Connection& source, io::Connection& target,
+                                 const Options& options, const std::vector<snapshot::Oid>& chosen,
+                                 const snapshot::Catalog& catalog, bool check_target_empty);
+
+/// What the plan itself shows.
+std::vector<Hazard> plan_hazards(const snapshot::Plan& plan, int source_major);
+
+/// Throws: io::Error (no_go) with all no-go hazards in one message.
+void refuse_if_no_go(const std::vector<Hazard>& hazards);
+
+const char* name_of(Hazard::Weight weight);
+
+}  // namespace pghaul::cmd

@@ -1,0 +1,72 @@
+// The command line: plain aggregates that say what the user wants. CLI11 binds them; nothing else
+// reads argv. Contract: names and exit codes are relied on by scripts and cron jobs.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "snapshot/planner.hpp"
+#include "snapshot/selection.hpp"
+
+namespace pghaul::cmd {
+
+enum class Command { plan, run, status, drop };
+enum class ProgressMode { automatic, bar, plain, json, none };
+/// How far a run goes.
+enum class Until { copied, indexed };
+
+struct Options {
+    Command command = Command::run;
+
+    std::string source;  // libpq connection string
+    std::string target;
+    std::string job;  // the source database's name unless given; empty: the target's only one
+
+    snapshot::Selection selection;
+
+    int jobs = 2;                                           // streams
+    std::int64_t chunk_bytes = std::int64_t{256} << 20;     // bytes
+    snapshot::FormatChoice format = snapshot::FormatChoice::automatic;
+    bool freeze = true;
+    Until until = Until::indexed;
+    bool no_capture = false;
+    bool no_owner = false;
+    bool no_privileges = false;
+    bool restart_copy = false;
+    bool source_is_quiet = false;
+    std::optional<std::chrono::seconds> max_runtime;
+    std::optional<std::chrono::system_clock::time_point> stop_at;
+
+    ProgressMode progress = ProgressMode::automatic;
+    bool json = false;
+    bool watch = false;
+    std::string log_file;
+    std::string log_level = "info";
+    std::string metrics_file;
+
+    /// Everything that is wrong with the combination, one sentence each.
+    std::vector<std::string> complaints() const;
+    /// When the run must end, if it must.
+    std::optional<std::chrono::system_clock::time_point> deadline(
+        std::chrono::system_clock::time_point start) const;
+    /// One line for the log; passwords taken out.
+    std::string effective() const;
+};
+
+/// Parses the command line and the file that --config names.
+/// Returns empty if help or version was asked for and printed. Throws: io::Error (usage).
+std::optional<Options> parse_options(int argc, const char* const* argv);
+
+/// "256MB" → bytes; also kB, GB, TB and plain bytes. Throws: io::Error (usage).
+std::int64_t parse_bytes(const std::string& text);
+/// "8h", "1h30m", "45s"; plain numbers are seconds. Throws: io::Error (usage).
+std::chrono::seconds parse_duration(const std::string& text);
+/// "06:00" (the next time the local clock shows it) or "2026-11-24 06:00".
+/// Throws: io::Error (usage).
+std::chrono::system_clock::time_point parse_time(const std::string& text,
+                                                 std::chrono::system_clock::time_point now);
+
+}  // namespace pghaul::cmd

@@ -1,0 +1,116 @@
+#include "cmd/watch.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+
+#include "cmd/format.hpp"
+#include "snapshot/keeper_sql.hpp"
+
+namespace pghaul::cmd {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kStall{10};
+constexpr std::chrono::milliseconds kTick{500};
+// 10 s until it is asked + 15 s for an answer: a dead server is named within 30 s.
+constexpr std::chrono::seconds kAnswer{15};
+
+}  // namespace
+
+Watch::Watch(io::ConnInfo source, io::ConnInfo target, std::string job,
+             const io::RunProgress& progress, io::Interrupt& run)
+    : source_(std::move(source)),
+      target_(std::move(target)),
+      job_(std::move(job)),
+      progress_(progress),
+      run_(run),
+      thread_([this](const std::stop_token& stop) { body(stop); }) {}
+
+Watch::~Watch() {
+    thread_.request_stop();
+    own_.fire();
+}
+
+std::vector<std::string> Watch::waits() const {
+    const std::lock_guard guard(mutex_);
+    return waits_;
+}
+
+std::optional<io::Error> Watch::verdict() const {
+    const std::lock_guard guard(mutex_);
+    return verdict_;
+}
+
+bool Watch::stalled() {
+    std::string seen = progress_.step();
+    progress_.for_each_stream([&](const io::StreamProgress& stream) {
+        seen += fmt::format("|{}|{}", stream.bytes(), stream.activity());
+    });
+    if (seen != last_seen_) {
+        last_seen_ = std::move(seen);
+        moved_at_ = Clock::now();
+    }
+    return Clock::now() - moved_at_ >= kStall;
+}
+
+std::vector<std::string> Watch::ask(const io::ConnInfo& server, const char* side,
+                                    std::optional<io::Connection>& connection) {
+    if (!connection || connection->poisoned()) {
+        connection = io::Connection::open(server, {job_, "watch", "UTF8", {}, {}}, own_);
+    }
+    connection->answer_within(kAnswer);
+    const auto rows = connection->query(snapshot::kWaits, {"pghaul/" + job_ + "/"});
+    std::vector<std::string> lines;
+    for (int row = 0; row < rows.rows(); ++row) {
+        std::string line = fmt::format("{}: {} waits for {}", side, rows.text(row, 0), rows.text(row, 1));
+        if (!rows.is_null(row, 2)) {
+            line += fmt::format(", held by pid {} ({}): {}", rows.text(row, 2), rows.text(row, 3),
+                                rows.text(row, 4));
+        }
+        lines.push_back(printable(line));
+    }
+    return lines;
+}
+
+void Watch::body(const std::stop_token& stop) {
+    std::optional<io::Connection> to_source;
+    std::optional<io::Connection> to_target;
+    auto next_question = Clock::now();
+    while (!stop.stop_requested()) {
+        try {
+            own_.sleep_ms(static_cast<int>(kTick.count()));
+            std::vector<std::string> lines;
+            const bool ask_now = stalled();
+            if (ask_now && Clock::now() < next_question) continue;
+            if (ask_now) {
+                lines = ask(source_, "source", to_source);
+                for (auto& line : ask(target_, "target", to_target)) lines.push_back(line);
+                next_question = Clock::now() + kStall / 2;
+            } else {
+                // Idle sessions would only use up the servers' connections.
+                to_source.reset();
+                to_target.reset();
+            }
+            const std::lock_guard guard(mutex_);
+            waits_ = std::move(lines);
+        } catch (const io::Interrupted&) {
+            return;
+        } catch (const io::Error& error) {
+            // A server that refuses (restarting, no free connection) is the lanes' to retry; one
+            // that stays silent holds them for ever.
+            const std::lock_guard guard(mutex_);
+            waits_ = {printable(error.what())};
+            const bool silent =
+                std::string_view(error.what()).find("stopped answering") != std::string_view::npos ||
+                std::string_view(error.what()).find("timeout expired") != std::string_view::npos;
+            if (!silent) continue;
+            verdict_ = error;
+            run_.fire();
+            return;
+        }
+    }
+}
+
+}  // namespace pghaul::cmd

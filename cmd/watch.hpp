@@ -1,0 +1,49 @@
+// Looks after a run from outside: when nothing has moved for a while it asks both servers what the
+// run's sessions wait for (and who blocks them), and when a server does not answer at all it ends
+// the run instead of waiting for ever.
+// Thread: its own; waits() from any.
+#pragma once
+
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "io/connection.hpp"
+#include "io/progress.hpp"
+
+namespace pghaul::cmd {
+
+class Watch {
+  public:
+    Watch(io::ConnInfo source, io::ConnInfo target, std::string job,
+          const io::RunProgress& progress, io::Interrupt& run);
+    ~Watch();
+
+    /// What the run waits for, one line each; empty while it moves.
+    std::vector<std::string> waits() const;
+    /// Why the run was ended from here, if it was.
+    std::optional<io::Error> verdict() const;
+
+  private:
+    void body(const std::stop_token& stop);
+    bool stalled();
+    std::vector<std::string> ask(const io::ConnInfo& server, const char* side,
+                                 std::optional<io::Connection>& connection);
+
+    io::ConnInfo source_;
+    io::ConnInfo target_;
+    std::string job_;
+    const io::RunProgress& progress_;
+    io::Interrupt& run_;
+    io::Interrupt own_;  // ends the questions themselves
+    mutable std::mutex mutex_;
+    std::vector<std::string> waits_;
+    std::optional<io::Error> verdict_;
+    std::string last_seen_;
+    std::chrono::steady_clock::time_point moved_at_ = std::chrono::steady_clock::now();
+    std::jthread thread_;
+};
+
+}  // namespace pghaul::cmd

@@ -1,0 +1,20 @@
+// A piece of a COPY stream: whole messages, as they came. The unit that travels the pipeline.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace pghaul::io {
+
+/// Units: bytes. Large enough that per-block costs vanish, small enough that eight in flight per
+/// stream stay within 2 MB (one row larger than this makes its block as large as the row).
+inline constexpr std::size_t kBlockBytes = 256 * 1024;
+
+struct Block {
+    std::vector<char> bytes;
+    /// COPY messages in it: rows, but for a header and a trailer in the binary format.
+    std::uint64_t messages = 0;
+};
+
+}  // namespace pghaul::io

@@ -1,0 +1,403 @@
+#include "io/connection.hpp"
+
+#include <libpq-fe.h>
+#include <poll.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <future>
+#include <thread>
+
+#include "io/error.hpp"
+
+namespace pghaul::io {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kCancelLimit{5};
+
+// A dead or black-holed peer is noticed within 10 + 3 * 5 = 25 s while we wait for it, and within
+// 25 s while it owes us an acknowledgement.
+// Source: libpq, "Parameter Key Words"; tcp(7), TCP_USER_TIMEOUT.
+constexpr std::array<std::pair<const char*, const char*>, 6> kNetworkDefaults = {{
+    {"connect_timeout", "10"},
+    {"keepalives", "1"},
+    {"keepalives_idle", "10"},
+    {"keepalives_interval", "5"},
+    {"keepalives_count", "3"},
+    {"tcp_user_timeout", "25000"},
+}};
+
+// Values that make the text form of every type the same on every server, and timeouts off: each
+// step sets the limit it needs. Names that a server doesn't have are skipped.
+constexpr std::array<std::pair<const char*, const char*>, 14> kSessionDefaults = {{
+    {"search_path", ""},
+    {"DateStyle", "ISO, YMD"},
+    {"IntervalStyle", "postgres"},
+    {"extra_float_digits", "3"},
+    {"TimeZone", "UTC"},
+    {"bytea_output", "hex"},
+    {"xmloption", "content"},
+    {"row_security", "off"},
+    {"statement_timeout", "0"},
+    {"idle_in_transaction_session_timeout", "0"},
+    {"idle_session_timeout", "0"},
+    {"transaction_timeout", "0"},
+    {"synchronize_seqscans", "off"},
+    // Notices during COPY IN would look like an error to the writer, which must react at once.
+    {"client_min_messages", "error"},
+}};
+
+constexpr Query kApplySettings{"apply_settings", R"sql(
+    select pg_catalog.set_config(s.name, v.value, false)
+      from (select unnest($1::pg_catalog.text[]) as name,
+                   unnest($2::pg_catalog.text[]) as value) as v
+      join pg_catalog.pg_settings as s on pg_catalog.lower(s.name) = pg_catalog.lower(v.name)
+)sql"};
+
+std::string trimmed(const char* message) {
+    std::string text = message == nullptr ? "" : message;
+    while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+    return text;
+}
+
+std::string lower_first(std::string text) {
+    // libpq and the server begin some messages with their severity; ours are lower case throughout.
+    for (const std::string_view prefix : {"FATAL:  ", "ERROR:  "}) {
+        if (const auto at = text.find(prefix); at != std::string::npos) text.erase(at, prefix.size());
+    }
+    return text;
+}
+
+struct ConnectArguments {
+    std::vector<const char*> keywords;
+    std::vector<const char*> values;
+
+    explicit ConnectArguments(const ConnInfo& info) {
+        for (const auto& [keyword, value] : info.values()) {
+            keywords.push_back(keyword.c_str());
+            values.push_back(value.c_str());
+        }
+        keywords.push_back(nullptr);
+        values.push_back(nullptr);
+    }
+};
+
+Error connect_error(const ConnectArguments& arguments, PGconn* connection,
+                    const std::string& server_name) {
+    const std::string message = lower_first(trimmed(PQerrorMessage(connection)));
+    Error error("cannot connect to " + server_name + ": " + message);
+    error.poisons_connection(true);
+    switch (PQpingParams(arguments.keywords.data(), arguments.values.data(), 0)) {
+        case PQPING_NO_ATTEMPT:
+            error.exit_code(ExitCode::usage).hint("correct the connection settings");
+            break;
+        case PQPING_NO_RESPONSE:
+            error.exit_code(ExitCode::stopped)
+                .retryable(true)
+                .hint("is the server running, and do host and port lead to it (firewall)?");
+            break;
+        case PQPING_REJECT:
+            error.exit_code(ExitCode::stopped)
+                .retryable(true)
+                .hint("the server is starting up or shutting down; run again when it is up");
+            break;
+        case PQPING_OK: {
+            // "too many clients" is the one refusal that passes by itself.
+            const bool full = message.find("too many") != std::string::npos ||
+                              message.find("remaining connection slots") != std::string::npos;
+            error.retryable(full).hint(
+                full ? "use fewer streams (-j) or raise max_connections on that server"
+                     : "check user, password (.pgpass, PGPASSWORD, service file), database name "
+                       "and pg_hba.conf");
+            break;
+        }
+    }
+    return error;
+}
+
+}  // namespace
+
+void Connection::Finish::operator()(pg_conn* connection) const noexcept { PQfinish(connection); }
+
+Connection::Connection(std::unique_ptr<pg_conn, Finish> handle, std::string server_name,
+                       const Interrupt& interrupt)
+    : handle_(std::move(handle)), server_name_(std::move(server_name)), interrupt_(&interrupt) {}
+
+Connection Connection::open(const ConnInfo& info, const SessionSettings& settings,
+                            const Interrupt& interrupt) {
+    interrupt.check();
+    ConnInfo full = info;
+    for (const auto& [keyword, value] : kNetworkDefaults) full.set_default(keyword, value);
+    full.set("application_name", "pghaul/" + settings.job + "/" + settings.role);
+    full.set("client_encoding", "");
+    const ConnectArguments arguments(full);
+    std::unique_ptr<pg_conn, Finish> handle(
+        PQconnectdbParams(arguments.keywords.data(), arguments.values.data(), 0));
+    if (!handle) throw Error("out of memory");
+    std::string name = std::string(PQhost(handle.get())) + ":" + PQport(handle.get()) + "/" +
+                       PQdb(handle.get());
+    if (PQstatus(handle.get()) != CONNECTION_OK) {
+        throw connect_error(arguments, handle.get(), name);
+    }
+    Connection connection(std::move(handle), std::move(name), interrupt);
+    if (PQsetnonblocking(connection.raw(), 1) != 0) throw connection.broken("connect");
+    connection.apply(settings);
+    return connection;
+}
+
+Connection& Connection::operator=(Connection&& other) noexcept {
+    if (this != &other) {
+        drop();
+        handle_ = std::move(other.handle_);
+        server_name_ = std::move(other.server_name_);
+        interrupt_ = other.interrupt_;
+        answer_limit_ = other.answer_limit_;
+        poisoned_ = other.poisoned_;
+    }
+    return *this;
+}
+
+Connection::~Connection() { drop(); }
+
+void Connection::drop() noexcept {
+    if (handle_ && PQstatus(handle_.get()) == CONNECTION_OK &&
+        PQtransactionStatus(handle_.get()) == PQTRANS_ACTIVE) {
+        cancel();
+    }
+    handle_.reset();
+}
+
+void Connection::apply(const SessionSettings& settings) {
+    std::vector<std::string> names;
+    std::vector<std::string> values;
+    const auto add = [&](const std::string& name, const std::string& value) {
+        names.push_back(name);
+        values.push_back(value);
+    };
+    for (const auto& [name, value] : kSessionDefaults) add(name, value);
+    add("lock_timeout", std::to_string(settings.lock_timeout.count()));
+    for (const auto& [name, value] : settings.extra) add(name, value);
+    query(kApplySettings, {array_literal(names), array_literal(values)});
+
+    const std::string encoding =
+        settings.client_encoding.empty() ? server_encoding() : settings.client_encoding;
+    try {
+        query({"set_client_encoding", "select pg_catalog.set_config('client_encoding', $1, false)"},
+              {encoding});
+    } catch (Error& error) {
+        if (poisoned_) throw;
+        throw Error("the encoding " + encoding + " can't be converted to " + server_encoding() +
+                    ", the encoding of " + server_name_)
+            .sqlstate(error.sqlstate())
+            .hint("create the target database with ENCODING 'UTF8' or ENCODING '" + encoding + "'")
+            .exit_code(ExitCode::no_go);
+    }
+}
+
+Result Connection::query(const Query& query, const Params& params) {
+    std::vector<const char*> values;
+    for (const auto& param : params) values.push_back(param ? param->c_str() : nullptr);
+    const std::string text(query.text);
+    interrupt_->check();
+    if (PQsendQueryParams(raw(), text.c_str(), static_cast<int>(values.size()), nullptr,
+                          values.data(), nullptr, nullptr, 0) == 0) {
+        throw broken(query.name);
+    }
+    return last_result(query);
+}
+
+Result Connection::query_row(const Query& query, const Params& params) {
+    auto result = this->query(query, params);
+    if (result.rows() != 1) {
+        throw Error("expected one row, got " + std::to_string(result.rows())).statement(query.name);
+    }
+    return result;
+}
+
+std::string Connection::query_value(const Query& query, const Params& params) {
+    const auto result = query_row(query, params);
+    if (result.columns() != 1 || result.is_null(0, 0)) {
+        throw Error("expected one value that is not null").statement(query.name);
+    }
+    return result.string(0, 0);
+}
+
+Result Connection::execute(const Query& query) {
+    send(query);
+    return last_result(query);
+}
+
+Result Connection::query_binary(const Query& query, const std::vector<std::string>& binary_params,
+                                const std::vector<std::uint32_t>& types) {
+    std::vector<const char*> values;
+    std::vector<int> lengths;
+    std::vector<int> formats(binary_params.size(), 1);
+    for (const auto& param : binary_params) {
+        values.push_back(param.data());
+        lengths.push_back(static_cast<int>(param.size()));
+    }
+    const std::string text(query.text);
+    interrupt_->check();
+    if (PQsendQueryParams(raw(), text.c_str(), static_cast<int>(values.size()), types.data(),
+                          values.data(), lengths.data(), formats.data(), 1) == 0) {
+        throw broken(query.name);
+    }
+    return last_result(query);
+}
+
+Result Connection::last_result(const Query& query) {
+    ResultHandle last;
+    while (auto result = next_result(query)) last = std::move(result);
+    if (!last) throw broken(query.name);
+    return Result(std::move(last));
+}
+
+void Connection::send(const Query& query) {
+    interrupt_->check();
+    const std::string text(query.text);
+    if (PQsendQuery(raw(), text.c_str()) == 0) throw broken(query.name);
+}
+
+ResultHandle Connection::next_result(const Query& query) {
+    for (int flushed = PQflush(raw()); flushed != 0; flushed = PQflush(raw())) {
+        if (flushed < 0) throw broken(query.name);
+        if (await_socket(true) && PQconsumeInput(raw()) == 0) throw broken(query.name);
+    }
+    while (PQisBusy(raw()) != 0) {
+        await_socket(false);
+        if (PQconsumeInput(raw()) == 0) throw broken(query.name);
+    }
+    ResultHandle result(PQgetResult(raw()));
+    if (!result) return result;
+    switch (PQresultStatus(result.get())) {
+        case PGRES_FATAL_ERROR:
+        case PGRES_BAD_RESPONSE:
+        case PGRES_NONFATAL_ERROR: {
+            auto error = statement_error(*result, query);
+            // Leave the connection ready for the next statement. A server that ended our session
+            // (57P01) says so first; that the connection is gone shows only after that.
+            while (!poisoned() && PQtransactionStatus(raw()) == PQTRANS_ACTIVE) {
+                if (PQisBusy(raw()) != 0) {
+                    await_socket(false);
+                    if (PQconsumeInput(raw()) == 0) break;
+                    continue;
+                }
+                if (ResultHandle rest(PQgetResult(raw())); !rest) break;
+            }
+            if (PQstatus(raw()) != CONNECTION_OK) {
+                poisoned_ = true;
+                error.poisons_connection(true).retryable(true);
+            }
+            throw error;
+        }
+        default:
+            return result;
+    }
+}
+
+bool Connection::await_socket(bool also_writable) {
+    const auto deadline = Clock::now() + answer_limit_.value_or(std::chrono::milliseconds(0));
+    for (;;) {
+        if (interrupt_->fired()) {
+            poisoned_ = true;
+            throw Interrupted();
+        }
+        std::array<pollfd, 2> entries = {{
+            {PQsocket(raw()), static_cast<short>(POLLIN | (also_writable ? POLLOUT : 0)), 0},
+            {interrupt_->fd(), POLLIN, 0},
+        }};
+        int wait_ms = -1;
+        if (answer_limit_) {
+            const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+            wait_ms = static_cast<int>(std::max<std::int64_t>(left.count(), 0));
+        }
+        const int ready = ::poll(entries.data(), entries.size(), wait_ms);
+        if (ready < 0 && errno != EINTR) throw broken("poll");
+        if (ready == 0) {
+            poisoned_ = true;
+            throw Error(server_name_ + " stopped answering")
+                .retryable(true)
+                .poisons_connection(true)
+                .exit_code(ExitCode::stopped)
+                .hint("check that server and the network, then run again");
+        }
+        if (entries[0].revents != 0) return (entries[0].revents & (POLLIN | POLLERR | POLLHUP)) != 0;
+    }
+}
+
+Error Connection::statement_error(const pg_result& result, const Query& query) const {
+    const auto field = [&](int code) {
+        const char* value = PQresultErrorField(&result, code);
+        return std::string(value == nullptr ? "" : value);
+    };
+    const std::string sqlstate = field(PG_DIAG_SQLSTATE);
+    std::string message = field(PG_DIAG_MESSAGE_PRIMARY);
+    if (message.empty()) message = lower_first(trimmed(PQresultErrorMessage(&result)));
+    Error error(server_name_ + ": " + message);
+    error.sqlstate(sqlstate).statement(query.name).retryable(is_retryable_sqlstate(sqlstate));
+    // CONTEXT of COPY names the line and column, which finds the row; DETAIL may quote values of
+    // it, as psql would show, and only the server's own log keeps it.
+    std::string detail = field(PG_DIAG_MESSAGE_DETAIL);
+    if (const auto where = field(PG_DIAG_CONTEXT); !where.empty()) {
+        detail += (detail.empty() ? "" : "; ") + where;
+    }
+    error.detail(detail);
+    std::string hint = field(PG_DIAG_MESSAGE_HINT);
+    if (hint.empty()) hint = general_hint(sqlstate);
+    error.hint(hint);
+    return error;
+}
+
+Error Connection::broken(std::string_view statement) {
+    poisoned_ = true;
+    return Error("connection to " + server_name_ + " lost: " +
+                 lower_first(trimmed(PQerrorMessage(raw()))))
+        .sqlstate("08006")
+        .statement(statement)
+        .retryable(true)
+        .poisons_connection(true)
+        .exit_code(ExitCode::stopped)
+        .hint("check that server's log and the network; run again to go on where it stopped");
+}
+
+void Connection::cancel() noexcept {
+    try {
+        const std::shared_ptr<PGcancel> request(PQgetCancel(raw()), &PQfreeCancel);
+        if (!request) return;
+        // PQcancel returns when the server has closed the connection it asks on. A frozen server
+        // never does, so that wait is left to a thread which may outlive this connection.
+        std::packaged_task<void()> ask([request] {
+            std::array<char, 256> message{};
+            PQcancel(request.get(), message.data(), static_cast<int>(message.size()));
+        });
+        const auto answered = ask.get_future();
+        std::thread(std::move(ask)).detach();
+        answered.wait_for(kCancelLimit);
+    } catch (const std::exception&) {
+        // Best effort: a server that can't be asked to stop finds our socket closed next.
+    }
+}
+
+bool Connection::poisoned() const noexcept {
+    return poisoned_ || !handle_ || PQstatus(handle_.get()) != CONNECTION_OK;
+}
+
+bool Connection::in_transaction() const noexcept {
+    return handle_ && PQtransactionStatus(handle_.get()) != PQTRANS_IDLE;
+}
+
+int Connection::server_version() const { return PQserverVersion(raw()); }
+
+int Connection::backend_pid() const { return PQbackendPID(raw()); }
+
+std::string Connection::server_encoding() const { return parameter("server_encoding"); }
+
+std::string Connection::parameter(const char* name) const {
+    const char* value = PQparameterStatus(raw(), name);
+    return value == nullptr ? "" : value;
+}
+
+}  // namespace pghaul::io

@@ -1,0 +1,32 @@
+// COPY … FROM STDIN fed with blocks. An error of the server is noticed while sending, within one
+// block. finish() ends the COPY; without it the connection's destructor cancels it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "io/block.hpp"
+#include "io/connection.hpp"
+
+namespace pghaul::io {
+
+class CopyWriter {
+  public:
+    /// Runs copy_sql, whose last statement starts the COPY (others may stand before it).
+    CopyWriter(Connection& connection, std::string name, const std::string& copy_sql);
+
+    /// Sends a block and returns when it is with the kernel. Throws: Error, also an earlier
+    /// block's error.
+    void write(const Block& block);
+    /// Ends the COPY. Returns the rows that the server counted.
+    std::int64_t finish();
+
+  private:
+    Query query() const { return {name_, {}}; }
+    [[noreturn]] void fail_with_server_error();
+
+    Connection* connection_;
+    std::string name_;
+};
+
+}  // namespace pghaul::io

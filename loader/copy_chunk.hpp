@@ -1,0 +1,40 @@
+// One chunk's journey: read → write → mark. THE FILE TO READ FIRST.
+//
+// The source streams the rows of one key range out of the snapshot (COPY TO), a pipeline carries
+// them in blocks, the target streams them in (COPY FROM), and the chunk's "loaded" mark is written
+// in the same target transaction (invariant 3). The caller begins and commits that transaction, so
+// that many small tables can share one.
+// Thread: a stream's own; both connections are the stream's.
+#pragma once
+
+#include <string>
+
+#include "io/connection.hpp"
+#include "io/progress.hpp"
+#include "snapshot/journal.hpp"
+#include "snapshot/plan.hpp"
+
+namespace pghaul::loader {
+
+struct CopyRequest {
+    const snapshot::TablePlan& table;
+    const snapshot::Chunk& chunk;
+    /// Encoding in which rows travel: the source's.
+    const std::string& encoding;
+    /// True if nobody holds a lock on the table: lock it here and make sure that it is still the
+    /// file which the snapshot knows.
+    bool lock_table = false;
+};
+
+/// Copies a chunk's rows and marks it. Returns the rows.
+/// Requires: source in a transaction with the snapshot, target in a transaction.
+/// Throws: io::Error; then neither connection may be used again.
+std::int64_t copy_chunk(io::Connection& source, io::Connection& target, const CopyRequest& request,
+                        const snapshot::JobTicket& ticket, io::StreamProgress& progress,
+                        const io::Interrupt& interrupt);
+
+/// The two COPY statements; exposed for their tests.
+std::string copy_out_sql(const snapshot::TablePlan& table, const snapshot::Chunk& chunk);
+std::string copy_in_sql(const snapshot::TablePlan& table);
+
+}  // namespace pghaul::loader

@@ -1,0 +1,125 @@
+#include "loader/finish_table.hpp"
+
+#include <fmt/format.h>
+
+#include "io/failpoint.hpp"
+#include "io/transaction.hpp"
+#include "snapshot/journal.hpp"
+
+namespace pghaul::loader {
+namespace {
+
+using snapshot::IndexInfo;
+using snapshot::TableInfo;
+using snapshot::TablePlan;
+
+// An exclusion constraint can't adopt an index that stands already: it makes its own.
+bool made_by_constraint(const IndexInfo& index) { return index.constraint_kind == "x"; }
+
+std::string create_index_sql(const IndexInfo& index) {
+    if (index.tablespace.empty()) return index.definition;
+    return fmt::format("set local default_tablespace to {}; {}; set local default_tablespace to ''",
+                       io::quote_literal(index.tablespace), index.definition);
+}
+
+std::string add_constraint_sql(const TableInfo& table, const IndexInfo& index) {
+    const std::string add = fmt::format("alter table only {} add constraint {} ", table.qualified(),
+                                        io::quote_ident(index.constraint_name));
+    if (made_by_constraint(index)) return add + index.constraint_definition;
+    return fmt::format("{}{} using index {}{}{}", add,
+                       index.constraint_kind == "p" ? "primary key" : "unique",
+                       io::quote_ident(index.name), index.deferrable ? " deferrable" : "",
+                       index.deferred ? " initially deferred" : "");
+}
+
+/// Everything that hangs on an index and is quick: safe to repeat.
+std::string index_properties_sql(const TableInfo& table, const IndexInfo& index) {
+    std::string sql;
+    if (index.clustered) {
+        sql += fmt::format("alter table {} cluster on {}; ", table.qualified(),
+                           io::quote_ident(index.name));
+    }
+    if (index.replica_identity) {
+        sql += fmt::format("alter table only {} replica identity using index {}; ",
+                           table.qualified(), io::quote_ident(index.name));
+    }
+    for (const auto& [column, target] : index.statistics) {
+        sql += fmt::format("alter index {} alter column {} set statistics {}; ",
+                           io::quote_qualified(table.schema, index.name), column, target);
+    }
+    return sql;
+}
+
+/// Leaves of a partitioned table get theirs when the topmost table is analysed.
+std::string analyze_sql(const TableInfo& table) {
+    return table.root_name.empty() ? "analyze " + table.qualified() : std::string();
+}
+
+bool index_exists(io::Connection& target, const TableInfo& table, const IndexInfo& index) {
+    return target
+        .query_row({"index_exists", "select pg_catalog.to_regclass($1) is not null"},
+                   {io::quote_qualified(table.schema, index.name)})
+        .boolean(0, 0);
+}
+
+bool constraint_exists(io::Connection& target, const TableInfo& table, const IndexInfo& index) {
+    return target
+        .query_row({"constraint_exists", R"sql(
+                       select exists (
+                           select 1
+                             from pg_catalog.pg_constraint
+                            where conrelid = pg_catalog.to_regclass($1)
+                              and conname = $2)
+                   )sql"},
+                   {table.qualified(), index.constraint_name})
+        .boolean(0, 0);
+}
+
+}  // namespace
+
+void build_index(io::Connection& target, const TableInfo& table, const IndexInfo& index,
+                 int helpers) {
+    if (made_by_constraint(index) || index_exists(target, table, index)) return;
+    io::Transaction transaction(target);
+    if (target.server_major() >= 11) {
+        target.execute({"set_helpers",
+                        fmt::format("set local max_parallel_maintenance_workers to {}", helpers)});
+    }
+    target.execute({"create_index", create_index_sql(index)});
+    transaction.commit();
+}
+
+void finish_table(io::Connection& target, const TablePlan& table, const std::string& job) {
+    io::failpoint(io::Failpoint::table_before_finish);
+    io::Transaction transaction(target);
+    for (const auto& index : table.info.indexes) {
+        if (!made_by_constraint(index) && !index_exists(target, table.info, index)) {
+            target.execute({"create_index", create_index_sql(index)});
+        }
+        if (!index.constraint_name.empty() && !constraint_exists(target, table.info, index)) {
+            target.execute({"add_constraint", add_constraint_sql(table.info, index)});
+        }
+        const auto properties = index_properties_sql(table.info, index);
+        if (!properties.empty()) target.execute({"index_properties", properties});
+    }
+    if (const auto analyze = analyze_sql(table.info); !analyze.empty()) {
+        target.execute({"analyze", analyze});
+    }
+    snapshot::mark_finished(target, job, table.number);
+    transaction.commit();
+    io::failpoint(io::Failpoint::table_after_finish);
+}
+
+void finish_fresh_table(io::Connection& target, const TablePlan& table, const std::string& job) {
+    std::string sql;
+    for (const auto& index : table.info.indexes) {
+        if (!made_by_constraint(index)) sql += create_index_sql(index) + "; ";
+        if (!index.constraint_name.empty()) sql += add_constraint_sql(table.info, index) + "; ";
+        sql += index_properties_sql(table.info, index);
+    }
+    sql += analyze_sql(table.info);
+    if (!sql.empty()) target.execute({"finish_table", sql});
+    snapshot::mark_finished(target, job, table.number);
+}
+
+}  // namespace pghaul::loader

@@ -1,0 +1,28 @@
+// Makes a loaded table complete: indexes, primary key, unique and exclusion constraints,
+// clustering, replica identity, statistics. Every step first looks whether it is done, so a run
+// that was killed in between goes on.
+// Thread: a stream's own, with its target connection.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "io/connection.hpp"
+#include "snapshot/plan.hpp"
+
+namespace pghaul::loader {
+
+/// Builds one index unless it stands already. helpers: parallel workers that the server may use.
+/// Throws: io::Error.
+void build_index(io::Connection& target, const snapshot::TableInfo& table,
+                 const snapshot::IndexInfo& index, int helpers);
+
+/// What is still missing on the table, in one transaction of its own with the "finished" mark.
+void finish_table(io::Connection& target, const snapshot::TablePlan& table, const std::string& job);
+
+/// The same within the caller's transaction, for a table that was empty when that transaction
+/// began: nothing needs to be looked up.
+void finish_fresh_table(io::Connection& target, const snapshot::TablePlan& table,
+                        const std::string& job);
+
+}  // namespace pghaul::loader

@@ -1,0 +1,24 @@
+// Foreign keys: all are added NOT VALID first (quick, one after the other), then validated side by
+// side. One that the data violates is reported and left as it is; it does not end the run.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "io/connection.hpp"
+#include "io/progress.hpp"
+#include "snapshot/journal.hpp"
+#include "snapshot/plan.hpp"
+
+namespace pghaul::loader {
+
+/// Opens a connection of the run on the target, for a role such as "validate 1".
+using OpenTarget = std::function<io::Connection(const std::string& role)>;
+
+/// Idempotent: looks what stands and what is valid. Problems go to the journal.
+/// Throws: io::Error for anything but a violated key.
+void make_foreign_keys(const std::vector<snapshot::ForeignKey>& keys, snapshot::Journal& journal,
+                       const OpenTarget& open_target, int jobs, io::RunProgress& progress);
+
+}  // namespace pghaul::loader

@@ -1,0 +1,207 @@
+#include "loader/lane.hpp"
+
+#include <fmt/format.h>
+#include <oneapi/tbb/task_arena.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <random>
+
+#include "io/failpoint.hpp"
+#include "io/transaction.hpp"
+#include "loader/copy_chunk.hpp"
+#include "loader/finish_table.hpp"
+#include "loader/large_objects.hpp"
+#include "snapshot/keeper.hpp"
+
+namespace pghaul::loader {
+namespace {
+
+using io::Connection;
+using io::Error;
+
+// 0.25 + 0.5 + 1 + … + 8 s: about 16 s and eight openings of a connection, which outlasts the
+// restart of a server but not a night.
+constexpr int kAttempts = 8;
+constexpr int kFirstPauseMs = 250;
+constexpr int kLongestPauseMs = 8000;
+// Without locks on all tables each read adds one to this stream's transaction; begin a new one
+// (same snapshot) before they fill the server's lock table.
+constexpr std::size_t kTablesPerTransaction = 200;
+constexpr std::chrono::minutes kLockTimeout{10};
+
+int pause_ms(int attempt) {
+    thread_local std::minstd_rand random{std::random_device{}()};
+    const int full = std::min(kFirstPauseMs << (attempt - 1), kLongestPauseMs);
+    // Jitter, so that streams which failed together do not come back together.
+    return full / 2 + static_cast<int>(random() % static_cast<unsigned>(full / 2 + 1));
+}
+
+bool snapshot_is_gone(const Error& error) {
+    return error.statement() == "import_snapshot" && !error.poisons_connection() &&
+           (error.sqlstate() == "22023" || error.sqlstate() == "42704" ||
+            error.sqlstate() == "55000");
+}
+
+}  // namespace
+
+Lane::Lane(int number, const LaneSetup& setup, WorkQueue& queue)
+    : number_(number), setup_(setup), queue_(queue), progress_(setup.progress.add_stream()) {}
+
+void Lane::run() noexcept {
+    try {
+        // Two slots: this thread and one worker, so that reading and writing overlap.
+        tbb::task_arena arena(2);
+        while (const auto work = queue_.take(number_)) {
+            progress_.begin(work->display());
+            arena.execute([&] { perform_with_retry(*work); });
+            progress_.end();
+            queue_.done(number_, *work);
+        }
+    } catch (...) {
+        queue_.fail(std::current_exception());
+    }
+    progress_.end();
+    close_connections();
+}
+
+void Lane::perform_with_retry(const Work& work) {
+    for (int attempt = 1;; ++attempt) {
+        try {
+            if (attempt > 1 && settled(work)) return;
+            perform(work);
+            return;
+        } catch (Error& error) {
+            close_connections();
+            if (error.context().empty()) error.context(work.display());
+            if (setup_.interrupt.fired() || queue_.ended()) throw;
+            if (!error.retryable() || attempt == kAttempts) throw;
+            setup_.progress.retries.fetch_add(1);
+            const int pause = pause_ms(attempt);
+            spdlog::warn("{}\ntrying again in {:.1f} s ({} of {})", error.report(),
+                         pause / 1000.0, attempt, kAttempts - 1);
+            progress_.begin("waiting to retry: " + work.display());
+            setup_.interrupt.sleep_ms(pause);
+            progress_.begin(work.display());
+        }
+    }
+}
+
+/// An attempt whose commit was sent but not answered may have taken place (invariant 8).
+bool Lane::settled(const Work& work) {
+    if (!committing_) return false;
+    bool loaded = false;
+    if (work.kind == Work::Kind::copy) {
+        // All chunks of the work share the transaction, so the first speaks for all.
+        const auto& [table, chunk] = work.chunks.front();
+        loaded = snapshot::is_loaded(target(), setup_.ticket.job, table->number, chunk->number);
+    } else if (work.kind == Work::Kind::large_objects) {
+        loaded = snapshot::objects_are_loaded(target(), setup_.ticket.job, work.objects->number);
+    }
+    committing_ = false;
+    return loaded;
+}
+
+void Lane::perform(const Work& work) {
+    switch (work.kind) {
+        case Work::Kind::copy: copy(work); break;
+        case Work::Kind::large_objects: copy_objects(work); break;
+        case Work::Kind::build_index:
+            build_index(target(), work.table->info, *work.index, work.idle_streams);
+            break;
+        case Work::Kind::finish: finish_table(target(), *work.table, setup_.ticket.job); break;
+        case Work::Kind::release_source: source_.reset(); break;
+    }
+    if (work.kind == Work::Kind::finish) setup_.progress.tables_finished.fetch_add(1);
+}
+
+void Lane::copy(const Work& work) {
+    renew_snapshot_transaction(work.chunks.size());
+    std::int64_t bytes = 0;
+    int tables = 0;
+    io::Transaction transaction(target());
+    for (const auto& [table, chunk] : work.chunks) {
+        try {
+            const CopyRequest request{*table, *chunk, setup_.plan.encoding,
+                                      !setup_.plan.lock_all_tables};
+            copy_chunk(source(), target(), request, setup_.ticket, progress_, setup_.interrupt);
+            if (work.finish_too) finish_fresh_table(target(), *table, setup_.ticket.job);
+        } catch (Error& error) {
+            // A group's error must name the table, not the group.
+            Work one;
+            one.chunks = {{table, chunk}};
+            error.context(one.display());
+            throw;
+        }
+        bytes += chunk->bytes;
+        if (static_cast<std::size_t>(chunk->number) + 1 == table->chunks.size()) ++tables;
+    }
+    io::failpoint(io::Failpoint::copy_before_commit);
+    committing_ = true;
+    transaction.commit();
+    io::failpoint(io::Failpoint::copy_after_commit);
+    committing_ = false;
+    setup_.progress.loaded_bytes.fetch_add(bytes);
+    setup_.progress.tables_loaded.fetch_add(tables);
+    if (work.finish_too) setup_.progress.tables_finished.fetch_add(tables);
+}
+
+void Lane::copy_objects(const Work& work) {
+    io::Transaction transaction(target());
+    const auto result = copy_large_objects(source(), target(), work.objects->first,
+                                           work.objects->last, setup_.no_owner,
+                                           setup_.no_privileges);
+    io::failpoint(io::Failpoint::large_objects_before_mark);
+    snapshot::mark_objects_loaded(target(), setup_.ticket, work.objects->number, result.bytes);
+    committing_ = true;
+    transaction.commit();
+    committing_ = false;
+    progress_.add_bytes(static_cast<std::uint64_t>(result.bytes));
+}
+
+void Lane::renew_snapshot_transaction(std::size_t tables) {
+    if (setup_.plan.lock_all_tables) return;
+    if (tables_locked_ + tables > kTablesPerTransaction && source_) {
+        source_->execute({"end_stream", "commit"});
+        source_->execute({"import_snapshot", snapshot::import_snapshot(setup_.exported)});
+        tables_locked_ = 0;
+    }
+    tables_locked_ += tables;
+}
+
+Connection& Lane::source() {
+    if (source_) return *source_;
+    auto connection = Connection::open(
+        setup_.source,
+        {setup_.ticket.job, fmt::format("read {}", number_ + 1), "UTF8", kLockTimeout,
+         // A chunk's index scan must not become a parallel or compiled full scan.
+         {{"max_parallel_workers_per_gather", "0"}, {"jit", "off"}}},
+        setup_.interrupt);
+    try {
+        connection.execute({"import_snapshot", snapshot::import_snapshot(setup_.exported)});
+    } catch (const Error& error) {
+        if (!snapshot_is_gone(error)) throw;
+        throw snapshot::SnapshotLost("the source's snapshot is lost: " + std::string(error.what()));
+    }
+    source_ = std::move(connection);
+    tables_locked_ = 0;
+    return *source_;
+}
+
+Connection& Lane::target() {
+    if (target_) return *target_;
+    target_ = Connection::open(
+        setup_.target,
+        {setup_.ticket.job, fmt::format("write {}", number_ + 1), "UTF8", kLockTimeout,
+         {{"maintenance_work_mem", fmt::format("{}kB", setup_.maintenance_work_mem_kb)},
+          {"synchronous_commit", "on"}}},
+        setup_.interrupt);
+    return *target_;
+}
+
+void Lane::close_connections() noexcept {
+    source_.reset();
+    target_.reset();
+}
+
+}  // namespace pghaul::loader

@@ -1,0 +1,61 @@
+// A stream: one thread with its own two connections and its own task arena, which takes work from
+// the queue until there is none. The one place where an error is answered by doing the work again
+// (bounded, with backoff, on fresh connections); what can't be retried ends the run.
+// Thread: run() is the body of the stream's thread; nothing of it is shared but what it is given.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "io/connection.hpp"
+#include "io/progress.hpp"
+#include "loader/work_queue.hpp"
+#include "snapshot/journal.hpp"
+
+namespace pghaul::loader {
+
+/// What all streams of a run share.
+struct LaneSetup {
+    const io::ConnInfo& source;
+    const io::ConnInfo& target;
+    const snapshot::Plan& plan;
+    /// The exported snapshot; empty if nothing is left to read.
+    std::string exported;
+    snapshot::JobTicket ticket;
+    io::RunProgress& progress;
+    const io::Interrupt& interrupt;
+    /// Units: kB, for index builds.
+    std::int64_t maintenance_work_mem_kb = 65536;
+    bool no_owner = false;
+    bool no_privileges = false;
+};
+
+class Lane {
+  public:
+    Lane(int number, const LaneSetup& setup, WorkQueue& queue);
+
+    /// Never throws: an error goes to WorkQueue::fail.
+    void run() noexcept;
+
+  private:
+    void perform_with_retry(const Work& work);
+    void perform(const Work& work);
+    void copy(const Work& work);
+    void copy_objects(const Work& work);
+    bool settled(const Work& work);
+    void renew_snapshot_transaction(std::size_t tables);
+    io::Connection& source();
+    io::Connection& target();
+    void close_connections() noexcept;
+
+    int number_;
+    const LaneSetup& setup_;
+    WorkQueue& queue_;
+    io::StreamProgress& progress_;
+    std::optional<io::Connection> source_;
+    std::optional<io::Connection> target_;
+    std::size_t tables_locked_ = 0;
+    bool committing_ = false;
+};
+
+}  // namespace pghaul::loader

@@ -1,0 +1,332 @@
+#include "snapshot/catalog.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+#include <sstream>
+#include <string_view>
+
+#include "io/error.hpp"
+#include "snapshot/catalog_sql.hpp"
+
+namespace pghaul::snapshot {
+namespace {
+
+using io::Result;
+
+struct TypeInfo {
+    char kind = 'b';
+    Oid base = 0;
+    Oid element = 0;
+    std::string sql_name;
+    bool built_in = false;
+    std::string name;
+};
+
+// Built-in types whose binary COPY form is the same on every server of the last twenty years.
+// Left out on purpose: reg* (numbers of another catalog), money (scaled by the server's locale),
+// tsvector (lexeme order differs with the signedness of char, so ARM and x86 disagree), xml (an
+// encoding declaration rides along), composites and arrays of user types (they carry OIDs).
+// Source: the typsend functions in src/backend/utils/adt of PostgreSQL 8.4 to 18.
+constexpr std::array<std::string_view, 44> kBinarySafe = {
+    "bool",      "bytea",     "char",      "name",     "int8",    "int2",      "int4",
+    "text",      "oid",       "xid",       "cid",      "tid",     "json",      "jsonb",
+    "point",     "lseg",      "path",      "box",      "polygon", "line",      "circle",
+    "float4",    "float8",    "macaddr",   "macaddr8", "inet",    "cidr",      "bpchar",
+    "varchar",   "date",      "time",      "timetz",   "uuid",    "timestamp", "timestamptz",
+    "interval",  "numeric",   "bit",       "varbit",   "pg_lsn",  "jsonpath",  "xid8",
+    "txid_snapshot", "pg_snapshot"};
+
+class Types {
+  public:
+    explicit Types(io::Connection& source) {
+        const auto rows = source.query(kListTypes);
+        for (int row = 0; row < rows.rows(); ++row) {
+            types_[static_cast<Oid>(rows.integer(row, 0))] = {
+                rows.text(row, 1).front(),
+                static_cast<Oid>(rows.integer(row, 2)),
+                static_cast<Oid>(rows.integer(row, 3)),
+                rows.string(row, 4),
+                rows.boolean(row, 5),
+                rows.string(row, 6),
+            };
+        }
+    }
+
+    bool binary_safe(Oid oid) const {
+        const auto found = types_.find(base_of(oid));
+        if (found == types_.end()) return false;
+        const auto& type = found->second;
+        if (type.kind == 'e') return true;  // an enum travels as its label
+        if (!type.built_in) return false;
+        if (type.kind == 'r' || type.kind == 'm') return true;  // bounds of a built-in type
+        // Built-in element types have the same OID everywhere, and array_recv checks it.
+        if (type.element != 0 && type.name.starts_with('_')) return binary_safe(type.element);
+        return std::find(kBinarySafe.begin(), kBinarySafe.end(), type.name) != kBinarySafe.end();
+    }
+
+    std::string sql_name(Oid oid) const {
+        const auto found = types_.find(base_of(oid));
+        if (found == types_.end()) return {};
+        // format_type leaves pg_catalog out; literals are cast with it in.
+        return found->second.built_in ? "pg_catalog." + quoted_builtin(found->second.name)
+                                      : found->second.sql_name;
+    }
+
+  private:
+    static std::string quoted_builtin(const std::string& name) {
+        return name == "char" ? "\"char\"" : name;
+    }
+
+    Oid base_of(Oid oid) const {
+        for (auto found = types_.find(oid); found != types_.end() && found->second.kind == 'd';
+             found = types_.find(oid)) {
+            oid = found->second.base;
+        }
+        return oid;
+    }
+
+    std::map<Oid, TypeInfo> types_;
+};
+
+using TableMap = std::map<Oid, TableInfo>;
+
+TableInfo* find(TableMap& tables, const Result& rows, int row) {
+    const auto found = tables.find(static_cast<Oid>(rows.integer(row, 0)));
+    return found == tables.end() ? nullptr : &found->second;
+}
+
+TableMap read_tables(io::Connection& source, const std::string& oids, Catalog& catalog) {
+    TableMap tables;
+    const auto rows = source.query(kListTables, {oids});
+    for (int row = 0; row < rows.rows(); ++row) {
+        TableInfo table;
+        table.oid = static_cast<Oid>(rows.integer(row, 0));
+        table.schema = rows.string(row, 1);
+        table.name = rows.string(row, 2);
+        table.kind = rows.boolean(row, 3)   ? TableKind::partition
+                     : rows.boolean(row, 4) ? TableKind::inheritance_child
+                                            : TableKind::plain;
+        table.heap_bytes = rows.integer(row, 5);
+        table.toast_bytes = rows.integer(row, 6);
+        table.index_bytes = rows.integer(row, 7);
+        table.row_estimate = rows.real(row, 8);
+        table.pages = rows.integer(row, 9);
+        table.filenode = static_cast<Oid>(rows.integer(row, 10));
+        if (!rows.boolean(row, 11)) catalog.unreadable.push_back(table.display());
+        if (rows.boolean(row, 12)) catalog.filtered.push_back(table.display());
+        if (!rows.is_null(row, 13)) {
+            table.kind = TableKind::extension_config;
+            table.config_condition = rows.string(row, 13);
+        }
+        tables.emplace(table.oid, std::move(table));
+    }
+    const auto roots = source.query(kListPartitionRoots, {oids});
+    for (int row = 0; row < roots.rows(); ++row) {
+        if (auto* table = find(tables, roots, row)) {
+            table->root_schema = roots.string(row, 1);
+            table->root_name = roots.string(row, 2);
+        }
+    }
+    return tables;
+}
+
+void read_columns(io::Connection& source, const std::string& oids, const Types& types,
+                  TableMap& tables) {
+    const std::string text = for_version(kListColumns, source.server_major());
+    const auto rows = source.query({kListColumns.name, text}, {oids});
+    for (int row = 0; row < rows.rows(); ++row) {
+        if (auto* table = find(tables, rows, row)) {
+            table->columns.push_back({rows.string(row, 1),
+                                      types.binary_safe(static_cast<Oid>(rows.integer(row, 2))),
+                                      rows.boolean(row, 3)});
+        }
+    }
+}
+
+struct KeyCandidate {
+    bool primary = false;
+    std::vector<KeyColumn> usable;
+    std::size_t columns = 0;
+
+    /// Better to cut by: usable at all, the primary key, fewest columns.
+    bool better_than(const KeyCandidate& other) const {
+        if (usable.empty() != other.usable.empty()) return !usable.empty();
+        if (primary != other.primary) return primary;
+        return columns < other.columns;
+    }
+};
+
+void read_keys(io::Connection& source, const std::string& oids, const Types& types,
+               TableMap& tables) {
+    const auto rows = source.query(kListKeys, {oids});
+    std::map<Oid, KeyCandidate> best;
+    for (int row = 0; row < rows.rows();) {
+        const auto table = static_cast<Oid>(rows.integer(row, 0));
+        const auto index = rows.integer(row, 1);
+        KeyCandidate candidate;
+        candidate.primary = rows.boolean(row, 2);
+        bool prefix = true;
+        for (; row < rows.rows() && rows.integer(row, 1) == index; ++row) {
+            ++candidate.columns;
+            KeyColumn column{rows.string(row, 3),
+                             types.sql_name(static_cast<Oid>(rows.integer(row, 4))),
+                             rows.boolean(row, 6) ? io::quote_ident(rows.text(row, 5)) : ""};
+            // A row comparison has one operator name for all columns: take the prefix it fits.
+            prefix = prefix && rows.boolean(row, 6) && !column.type.empty() &&
+                     (candidate.usable.empty() ||
+                      candidate.usable.front().operator_schema == column.operator_schema);
+            if (prefix) candidate.usable.push_back(std::move(column));
+        }
+        const auto [place, added] = best.try_emplace(table, candidate);
+        if (!added && candidate.better_than(place->second)) place->second = candidate;
+    }
+    for (auto& [oid, candidate] : best) {
+        if (const auto table = tables.find(oid); table != tables.end()) {
+            table->second.key_is_complete = candidate.usable.size() == candidate.columns;
+            table->second.key = std::move(candidate.usable);
+        }
+    }
+}
+
+std::vector<std::pair<int, int>> parse_statistics(const std::string& text) {
+    std::vector<std::pair<int, int>> targets;
+    std::istringstream stream(text);
+    int column = 0;
+    int target = 0;
+    char separator = 0;
+    while (stream >> column >> separator >> target) {
+        targets.emplace_back(column, target);
+        stream >> separator;
+    }
+    return targets;
+}
+
+void read_indexes(io::Connection& source, const std::string& oids, TableMap& tables) {
+    const auto rows = source.query(kListIndexes, {oids});
+    for (int row = 0; row < rows.rows(); ++row) {
+        auto* table = find(tables, rows, row);
+        // An extension makes its own tables' indexes.
+        if (table == nullptr || table->kind == TableKind::extension_config) continue;
+        IndexInfo index;
+        index.oid = static_cast<Oid>(rows.integer(row, 1));
+        index.name = rows.string(row, 2);
+        index.definition = rows.string(row, 3);
+        index.bytes = rows.integer(row, 4);
+        index.constraint_oid = static_cast<Oid>(rows.integer(row, 5));
+        index.constraint_name = rows.string(row, 6);
+        index.constraint_kind = rows.string(row, 7);
+        index.constraint_definition = rows.string(row, 8);
+        index.deferrable = rows.boolean(row, 9);
+        index.deferred = rows.boolean(row, 10);
+        index.clustered = rows.boolean(row, 11);
+        index.replica_identity = rows.boolean(row, 12);
+        if (!rows.is_null(row, 13)) index.statistics = parse_statistics(rows.string(row, 13));
+        index.tablespace = rows.string(row, 14);
+        table->indexes.push_back(std::move(index));
+    }
+}
+
+void read_foreign_keys(io::Connection& source, const std::string& oids, Catalog& catalog) {
+    const std::string text = for_version(kListForeignKeys, source.server_major());
+    const auto rows = source.query({kListForeignKeys.name, text}, {oids});
+    for (int row = 0; row < rows.rows(); ++row) {
+        catalog.foreign_keys.push_back({
+            static_cast<Oid>(rows.integer(row, 0)),
+            rows.string(row, 1),
+            io::quote_qualified(rows.text(row, 2), rows.text(row, 3)),
+            display_name(rows.string(row, 2), rows.string(row, 3)),
+            rows.string(row, 4),
+            rows.boolean(row, 5),
+            rows.boolean(row, 6),
+        });
+    }
+}
+
+/// Depth first: every view after what it reads. The catalog can't hold a cycle of views that a
+/// refresh could run, but a set of visited ones makes sure of an end.
+void visit(Oid view, const std::multimap<Oid, Oid>& reads, std::set<Oid>& seen,
+           std::vector<Oid>& order) {
+    if (!seen.insert(view).second) return;
+    const auto [first, last] = reads.equal_range(view);
+    for (auto it = first; it != last; ++it) visit(it->second, reads, seen, order);
+    order.push_back(view);
+}
+
+void read_others(io::Connection& source, const std::string& oids, Catalog& catalog) {
+    std::map<Oid, std::string> matviews;
+    const auto rows = source.query(kListOthers, {oids});
+    for (int row = 0; row < rows.rows(); ++row) {
+        const auto qualified = io::quote_qualified(rows.text(row, 1), rows.text(row, 2));
+        switch (rows.text(row, 3).front()) {
+            case 'S': catalog.sequences.push_back({rows.string(row, 1), rows.string(row, 2)}); break;
+            case 'p':
+                if (!rows.boolean(row, 5)) catalog.partition_roots.push_back(qualified);
+                break;
+            case 'm':
+                if (rows.boolean(row, 4)) {
+                    matviews[static_cast<Oid>(rows.integer(row, 0))] = qualified;
+                }
+                break;
+            case 'f': catalog.foreign_tables.push_back(qualified); break;
+            default: break;
+        }
+    }
+    if (matviews.empty()) return;
+    std::multimap<Oid, Oid> reads;
+    const auto edges = source.query(kListViewReads);
+    for (int row = 0; row < edges.rows(); ++row) {
+        reads.emplace(edges.integer(row, 0), edges.integer(row, 1));
+    }
+    std::set<Oid> seen;
+    std::vector<Oid> order;
+    for (const auto& [oid, name] : matviews) visit(oid, reads, seen, order);
+    for (const Oid oid : order) {
+        if (const auto found = matviews.find(oid); found != matviews.end()) {
+            catalog.materialized_views.push_back(found->second);
+        }
+    }
+}
+
+}  // namespace
+
+std::string for_version(const io::Query& query, int server_major) {
+    std::istringstream lines{std::string(query.text)};
+    std::string adapted;
+    std::string line;
+    constexpr std::string_view kMark = "-- since ";
+    while (std::getline(lines, line)) {
+        if (const auto mark = line.find(kMark); mark != std::string::npos) {
+            if (std::stoi(line.substr(mark + kMark.size())) > server_major) continue;
+        }
+        adapted += line + "\n";
+    }
+    return adapted;
+}
+
+std::string oid_array(const std::vector<Oid>& oids) {
+    std::string text = "{";
+    for (const Oid oid : oids) {
+        if (text.size() > 1) text += ',';
+        text += std::to_string(oid);
+    }
+    return text + "}";
+}
+
+Catalog read_catalog(io::Connection& source, const std::vector<Oid>& chosen) {
+    Catalog catalog;
+    const std::string oids = oid_array(chosen);
+    const Types types(source);
+    TableMap tables = read_tables(source, oids, catalog);
+    read_columns(source, oids, types, tables);
+    read_keys(source, oids, types, tables);
+    read_indexes(source, oids, tables);
+    read_foreign_keys(source, oids, catalog);
+    read_others(source, oids, catalog);
+    catalog.lock_capacity = std::stoll(source.query_value(kLockCapacity));
+    for (auto& [oid, table] : tables) catalog.tables.push_back(std::move(table));
+    return catalog;
+}
+
+}  // namespace pghaul::snapshot

@@ -1,0 +1,38 @@
+// Reads the source's catalog: what the chosen tables are. Reads only system tables, in whatever
+// transaction (and so snapshot) the connection is in.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "io/connection.hpp"
+#include "snapshot/plan.hpp"
+#include "snapshot/table_info.hpp"
+
+namespace pghaul::snapshot {
+
+struct Catalog {
+    std::vector<TableInfo> tables;
+    std::vector<ForeignKey> foreign_keys;
+    std::vector<SequenceName> sequences;
+    /// Populated ones, qualified and quoted, each after those it reads.
+    std::vector<std::string> materialized_views;
+    std::vector<std::string> partition_roots;
+    /// For messages: tables that we may not read, and those that row security would filter.
+    std::vector<std::string> unreadable;
+    std::vector<std::string> filtered;
+    /// Foreign tables: their definition moves, their data stays where it is.
+    std::vector<std::string> foreign_tables;
+    std::int64_t lock_capacity = 0;
+};
+
+/// Throws: io::Error.
+Catalog read_catalog(io::Connection& source, const std::vector<Oid>& chosen);
+
+/// The statement for a server of this major version: lines marked "-- since N" above it removed.
+std::string for_version(const io::Query& query, int server_major);
+
+/// {1,2,3}: a parameter of type oid[].
+std::string oid_array(const std::vector<Oid>& oids);
+
+}  // namespace pghaul::snapshot

@@ -1,0 +1,228 @@
+// Statements that read the source's catalog. $1 is always the chosen relations as oid[].
+// Lines ending in "-- since N" are left out on servers older than N (see for_version()).
+#pragma once
+
+#include <array>
+
+#include "io/sql.hpp"
+
+namespace pghaul::snapshot {
+
+/// Rows: one per table with data of its own (plain, leaf, inheritance child).
+inline constexpr io::Query kListTables{"list_tables", R"sql(
+    select c.oid::pg_catalog.int8,
+           n.nspname,
+           c.relname,
+           c.relispartition,
+           exists (select 1 from pg_catalog.pg_inherits as h where h.inhrelid = c.oid),
+           coalesce(pg_catalog.pg_relation_size(c.oid), 0),
+           coalesce(pg_catalog.pg_relation_size(nullif(c.reltoastrelid, 0)), 0),
+           coalesce(pg_catalog.pg_indexes_size(c.oid), 0),
+           c.reltuples,
+           coalesce(pg_catalog.pg_relation_size(c.oid), 0)
+             / pg_catalog.current_setting('block_size')::pg_catalog.int8,
+           coalesce(pg_catalog.pg_relation_filenode(c.oid), 0)::pg_catalog.int8,
+           pg_catalog.has_table_privilege(c.oid, 'select'),
+           pg_catalog.row_security_active(c.oid),
+           x.condition
+      from pg_catalog.pg_class as c
+      join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+      left join (
+           select u.oid, u.condition
+             from pg_catalog.pg_extension as e
+            cross join unnest(e.extconfig, e.extcondition) as u(oid, condition)
+           ) as x on x.oid = c.oid
+     where c.oid = any($1::pg_catalog.oid[])
+       and c.relkind = 'r'
+     order by c.oid
+)sql"};
+
+/// Rows: leaf's oid, schema and name of its topmost partitioned table.
+inline constexpr io::Query kListPartitionRoots{"list_partition_roots", R"sql(
+    with recursive up(leaf, node) as (
+        select c.oid, c.oid
+          from pg_catalog.pg_class as c
+         where c.oid = any($1::pg_catalog.oid[])
+           and c.relispartition
+           and c.relkind = 'r'
+        union all
+        select up.leaf, h.inhparent
+          from up
+          join pg_catalog.pg_inherits as h on h.inhrelid = up.node
+    )
+    select up.leaf::pg_catalog.int8, n.nspname, c.relname
+      from up
+      join pg_catalog.pg_class as c on c.oid = up.node
+      join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+     where c.relkind = 'p'
+       and not c.relispartition
+)sql"};
+
+/// Rows: table's oid, column, type oid, whether its size varies. In column order.
+inline constexpr io::Query kListColumns{"list_columns", R"sql(
+    select a.attrelid::pg_catalog.int8,
+           a.attname,
+           a.atttypid::pg_catalog.int8,
+           a.attlen = -1
+      from pg_catalog.pg_attribute as a
+     where a.attrelid = any($1::pg_catalog.oid[])
+       and a.attnum > 0
+       and not a.attisdropped
+       and a.attgenerated = ''                                                     -- since 12
+     order by a.attrelid, a.attnum
+)sql"};
+
+/// Rows: type oid, kind, base type, element type, SQL name, whether it is built in. No parameter.
+/// Row types of tables and arrays of them are left out: one pair per table.
+inline constexpr io::Query kListTypes{"list_types", R"sql(
+    select t.oid::pg_catalog.int8,
+           t.typtype,
+           t.typbasetype::pg_catalog.int8,
+           case when t.typlen = -1 then t.typelem::pg_catalog.int8 else 0 end,
+           pg_catalog.format_type(t.oid, -1),
+           n.nspname = 'pg_catalog' and t.oid < 16384,
+           t.typname
+      from pg_catalog.pg_type as t
+      join pg_catalog.pg_namespace as n on n.oid = t.typnamespace
+      left join pg_catalog.pg_type as e on e.oid = t.typelem
+     where t.typtype in ('b', 'd', 'e', 'r', 'm')
+       and e.typtype is distinct from 'c'
+)sql"};
+
+/// Rows: one per column of every index that can serve as a key, in key order. A usable column is
+/// sorted ascending by its type's own < and >= under its own collation.
+inline constexpr io::Query kListKeys{"list_keys", R"sql(
+    select i.indrelid::pg_catalog.int8,
+           i.indexrelid::pg_catalog.int8,
+           i.indisprimary,
+           a.attname,
+           a.atttypid::pg_catalog.int8,
+           opn.nspname,
+           ge.oprname is not null and lt.oprname is not null
+             and k.direction = 0 and k.sorted_by = a.attcollation
+      from pg_catalog.pg_index as i
+      join pg_catalog.pg_class as ic on ic.oid = i.indexrelid
+      join pg_catalog.pg_am as am on am.oid = ic.relam and am.amname = 'btree'
+     cross join unnest(i.indkey::pg_catalog.int2[], i.indclass::pg_catalog.oid[],
+                                  i.indoption::pg_catalog.int2[], i.indcollation::pg_catalog.oid[])
+           with ordinality as k(attnum, opclass, direction, sorted_by, place)
+      join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.attnum
+      join pg_catalog.pg_opclass as oc on oc.oid = k.opclass
+      left join pg_catalog.pg_amop as ag
+        on ag.amopfamily = oc.opcfamily and ag.amoplefttype = oc.opcintype
+       and ag.amoprighttype = oc.opcintype and ag.amopstrategy = 4
+      left join pg_catalog.pg_operator as ge on ge.oid = ag.amopopr and ge.oprname = '>='
+      left join pg_catalog.pg_amop as al
+        on al.amopfamily = oc.opcfamily and al.amoplefttype = oc.opcintype
+       and al.amoprighttype = oc.opcintype and al.amopstrategy = 1
+      left join pg_catalog.pg_operator as lt on lt.oid = al.amopopr and lt.oprname = '<'
+       and lt.oprnamespace = ge.oprnamespace
+      left join pg_catalog.pg_namespace as opn on opn.oid = ge.oprnamespace
+     where i.indrelid = any($1::pg_catalog.oid[])
+       and i.indisunique
+       and i.indisvalid
+       and i.indimmediate
+       and i.indpred is null
+       and i.indexprs is null
+       and not exists (
+           select 1
+             from pg_catalog.pg_attribute as n
+            where n.attrelid = i.indrelid
+              and n.attnum = any(i.indkey::pg_catalog.int2[])
+              and not n.attnotnull)
+     order by i.indrelid, i.indexrelid, k.place
+)sql"};
+
+/// Rows: one per index of the chosen tables, with its constraint if it has one.
+inline constexpr io::Query kListIndexes{"list_indexes", R"sql(
+    select i.indrelid::pg_catalog.int8,
+           i.indexrelid::pg_catalog.int8,
+           ic.relname,
+           pg_catalog.pg_get_indexdef(i.indexrelid),
+           coalesce(pg_catalog.pg_relation_size(i.indexrelid), 0),
+           coalesce(con.oid, 0)::pg_catalog.int8,
+           coalesce(con.conname, ''),
+           coalesce(con.contype::pg_catalog.text, ''),
+           coalesce(pg_catalog.pg_get_constraintdef(con.oid), ''),
+           coalesce(con.condeferrable, false),
+           coalesce(con.condeferred, false),
+           i.indisclustered,
+           i.indisreplident,
+           (select pg_catalog.string_agg(a.attnum || ':' || a.attstattarget, ',')
+              from pg_catalog.pg_attribute as a
+             where a.attrelid = i.indexrelid
+               and a.attstattarget >= 0),
+           coalesce(ts.spcname, '')
+      from pg_catalog.pg_index as i
+      join pg_catalog.pg_class as ic on ic.oid = i.indexrelid
+      join pg_catalog.pg_class as tc on tc.oid = i.indrelid and tc.relkind = 'r'
+      left join pg_catalog.pg_tablespace as ts on ts.oid = ic.reltablespace
+      left join pg_catalog.pg_constraint as con
+        on con.conindid = i.indexrelid
+       and con.conrelid = i.indrelid
+       and con.contype in ('p', 'u', 'x')
+     where i.indrelid = any($1::pg_catalog.oid[])
+       and i.indisvalid
+     order by i.indrelid, i.indexrelid
+)sql"};
+
+/// Rows: foreign keys of the chosen tables; those that a partitioned table's key implies come
+/// with it.
+inline constexpr io::Query kListForeignKeys{"list_foreign_keys", R"sql(
+    select con.oid::pg_catalog.int8,
+           con.conname,
+           n.nspname,
+           c.relname,
+           pg_catalog.pg_get_constraintdef(con.oid),
+           con.convalidated,
+           c.relkind = 'p'
+      from pg_catalog.pg_constraint as con
+      join pg_catalog.pg_class as c on c.oid = con.conrelid
+      join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+     where con.conrelid = any($1::pg_catalog.oid[])
+       and con.contype = 'f'
+       and con.conparentid = 0                                                     -- since 11
+     order by n.nspname, c.relname, con.conname
+)sql"};
+
+/// Rows: schema, name, kind of the chosen sequences, partition roots, matviews, foreign tables.
+inline constexpr io::Query kListOthers{"list_others", R"sql(
+    select c.oid::pg_catalog.int8,
+           n.nspname,
+           c.relname,
+           c.relkind,
+           c.relispopulated,
+           c.relispartition
+      from pg_catalog.pg_class as c
+      join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+     where c.oid = any($1::pg_catalog.oid[])
+       and c.relkind in ('S', 'p', 'm', 'f', 'v')
+     order by n.nspname, c.relname
+)sql"};
+
+/// Rows: view or materialised view, view or materialised view that it reads. No parameter.
+inline constexpr io::Query kListViewReads{"list_view_reads", R"sql(
+    select distinct r.ev_class::pg_catalog.int8, d.refobjid::pg_catalog.int8
+      from pg_catalog.pg_rewrite as r
+      join pg_catalog.pg_depend as d
+        on d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+       and d.objid = r.oid
+       and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+       and d.refobjid <> r.ev_class
+      join pg_catalog.pg_class as c on c.oid = d.refobjid and c.relkind in ('v', 'm')
+      join pg_catalog.pg_class as v on v.oid = r.ev_class and v.relkind in ('v', 'm')
+)sql"};
+
+/// One row: how many locks the server's table holds by its settings. No parameter.
+inline constexpr io::Query kLockCapacity{"lock_capacity", R"sql(
+    select pg_catalog.current_setting('max_locks_per_transaction')::pg_catalog.int8
+         * (pg_catalog.current_setting('max_connections')::pg_catalog.int8
+            + pg_catalog.current_setting('max_prepared_transactions')::pg_catalog.int8)
+)sql"};
+
+inline constexpr std::array kCatalogQueries = {
+    kListTables,  kListPartitionRoots, kListColumns, kListTypes,     kListKeys,
+    kListIndexes, kListForeignKeys,    kListOthers,  kListViewReads, kLockCapacity,
+};
+
+}  // namespace pghaul::snapshot

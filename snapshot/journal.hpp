@@ -1,0 +1,156 @@
+// The journal of a job: what is planned, what is loaded, how far the job is. It lives in schema
+// pghaul of the target; nothing local is ever the truth (invariant 3).
+// A Journal that is locked proves that this process alone runs the job. If its session is lost it
+// takes the lock again or fails; it never goes on without it.
+// Thread: the run's main thread; lanes use the free functions on their own connections.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "io/connection.hpp"
+#include "snapshot/phase.hpp"
+#include "snapshot/plan.hpp"
+
+namespace pghaul::snapshot {
+
+struct JobRecord {
+    std::string job;
+    std::string version;
+    std::string source;
+    std::string source_identity;
+    std::string settings;
+    Phase phase = Phase::created;
+    std::int64_t run = 0;
+    std::string runner;
+    std::string created_at;
+    std::string updated_at;
+    std::string finished_at;
+    bool planned = false;
+};
+
+struct LoadedChunks {
+    std::set<std::pair<int, int>> tables;  // (table number, chunk number)
+    std::set<int> large_objects;
+
+    bool empty() const { return tables.empty() && large_objects.empty(); }
+};
+
+struct JobTotals {
+    std::int64_t tables = 0;
+    std::int64_t tables_loaded = 0;
+    std::int64_t tables_finished = 0;
+    std::int64_t chunks = 0;
+    std::int64_t chunks_loaded = 0;
+    std::int64_t bytes = 0;
+    std::int64_t bytes_loaded = 0;
+    std::int64_t rows = 0;
+    std::int64_t sent_bytes = 0;
+    std::int64_t snapshots = 0;
+    std::string first_snapshot_at;
+};
+
+/// A part of the run that is done once; entries_done says how far a long one has come.
+struct Step {
+    std::int64_t entries_done = 0;
+    bool finished = false;
+    double seconds = 0;
+};
+
+struct Problem {
+    std::string subject;
+    std::string message;
+};
+
+/// What a mark needs to say whose it is; copied into every lane.
+struct JobTicket {
+    std::string job;
+    std::int64_t run = 0;
+    int snapshot = 0;
+};
+
+class Journal {
+  public:
+    /// Opens a session on the target; makes nothing. Throws: io::Error.
+    static Journal open(io::ConnInfo target, std::string job, const io::Interrupt& interrupt);
+
+    bool exists();
+    std::vector<std::string> jobs();
+    std::optional<JobRecord> find();
+    /// True if a process holds the job's lock.
+    bool is_running();
+    /// Makes the tables where they are missing. Throws: io::Error.
+    void create();
+    /// Takes the job for this process and ends sessions that a killed run left on the target.
+    /// Throws: io::Error (stopped) that names the holder.
+    void lock();
+    void insert(const JobRecord& record);
+    /// Begins a run: from here on, marks of earlier runs fail. Returns its number.
+    std::int64_t begin_run(const std::string& runner, const std::string& version);
+
+    /// Throws: std::logic_error if it would move backwards (invariant 9).
+    void set_phase(Phase phase);
+    /// The one step back there is: --restart-copy, after the target was emptied.
+    void forget_plan();
+    /// Stores the plan and the schema archive it belongs to, in one transaction.
+    void store_plan(const Plan& plan, const std::string& schema_archive);
+    Plan read_plan();
+    std::string read_archive();
+    std::set<int> finished_tables();
+    LoadedChunks loaded();
+    std::int64_t missing_chunks();
+    int add_snapshot(const std::string& snapshot);
+    void add_step(const std::string& step, double seconds, bool finished);
+    std::map<std::string, Step> steps();
+    void note_problem(const std::string& subject, const std::string& message);
+    void forget_problem(const std::string& subject);
+    std::vector<Problem> problems();
+    JobTotals totals();
+    /// Rows (table, chunks loaded, chunks).
+    std::vector<std::pair<std::string, std::string>> partly_loaded();
+    /// Removes the job, and the schema when it was the last one.
+    void remove();
+
+    io::Connection& connection();
+    const std::string& job() const noexcept { return job_; }
+    std::int64_t run() const noexcept { return run_; }
+
+  private:
+    Journal(io::ConnInfo target, std::string job, const io::Interrupt& interrupt);
+    io::Result query(const io::Query& query, const io::Params& params);
+    bool try_lock();
+
+    io::ConnInfo target_;
+    std::string job_;
+    const io::Interrupt* interrupt_;
+    std::optional<io::Connection> connection_;
+    bool locked_ = false;
+    std::int64_t run_ = 0;
+    Phase phase_ = Phase::created;
+};
+
+/// Marks a chunk as loaded, in the caller's transaction. Throws: io::Error (stopped) if another
+/// run has taken the job over.
+void mark_loaded(io::Connection& target, const JobTicket& ticket, int table, int chunk,
+                 std::int64_t rows, std::int64_t bytes);
+void mark_objects_loaded(io::Connection& target, const JobTicket& ticket, int number,
+                         std::int64_t bytes);
+/// Settles a commit whose answer was lost (invariant 8). Requires: a fresh connection.
+bool is_loaded(io::Connection& target, const std::string& job, int table, int chunk);
+bool objects_are_loaded(io::Connection& target, const std::string& job, int number);
+void mark_finished(io::Connection& target, const std::string& job, int table);
+/// Notes how far a step has come, in the caller's transaction.
+void mark_step(io::Connection& target, const std::string& job, const std::string& step,
+               std::int64_t entries_done, bool finished);
+
+/// Ends sessions "pghaul/<job>/…" of this role that a killed run left in this database, and
+/// waits until they are gone. Throws: io::Error (stopped) if one stays longer than 30 s.
+void end_leftover_sessions(io::Connection& connection, const std::string& job,
+                           const io::Interrupt& interrupt);
+
+}  // namespace pghaul::snapshot

@@ -1,0 +1,414 @@
+// The journal's tables and every statement on them. They live in schema pghaul of the TARGET, so
+// that rows and their mark can commit together (invariant 3).
+#pragma once
+
+#include <array>
+
+#include "io/sql.hpp"
+
+namespace pghaul::snapshot {
+
+inline constexpr io::Query kCreateJournal{"create_journal", R"sql(
+    create schema if not exists pghaul;
+    comment on schema pghaul is 'journal of pghaul; remove it with: pghaul drop';
+    create table if not exists pghaul.job (
+        job              text primary key,
+        version          text not null,
+        source           text not null,
+        source_identity  text not null,
+        settings         text not null,
+        phase            text not null,
+        run              bigint not null,
+        runner           text not null,
+        plan             text,
+        schema_archive   bytea,
+        created_at       timestamptz not null default pg_catalog.clock_timestamp(),
+        updated_at       timestamptz not null default pg_catalog.clock_timestamp(),
+        finished_at      timestamptz
+    );
+    create table if not exists pghaul.snapshot (
+        job       text not null references pghaul.job on delete cascade,
+        number    integer not null,
+        snapshot  text not null,
+        taken_at  timestamptz not null default pg_catalog.clock_timestamp(),
+        primary key (job, number)
+    );
+    create table if not exists pghaul.table_plan (
+        job          text not null references pghaul.job on delete cascade,
+        number       integer not null,
+        table_name   text not null,
+        bytes        bigint not null,
+        plan         text not null,
+        finished_at  timestamptz,
+        primary key (job, number)
+    );
+    create table if not exists pghaul.chunk (
+        job           text not null references pghaul.job on delete cascade,
+        table_number  integer not null,
+        number        integer not null,
+        bytes         bigint not null,
+        loaded_at     timestamptz,
+        snapshot      integer,
+        rows          bigint,
+        sent_bytes    bigint,
+        primary key (job, table_number, number)
+    );
+    create table if not exists pghaul.large_object_chunk (
+        job           text not null references pghaul.job on delete cascade,
+        number        integer not null,
+        objects       bigint not null,
+        loaded_at     timestamptz,
+        snapshot      integer,
+        sent_bytes    bigint,
+        primary key (job, number)
+    );
+    create table if not exists pghaul.step (
+        job          text not null references pghaul.job on delete cascade,
+        step         text not null,
+        seconds      double precision not null default 0,
+        entries_done bigint not null default 0,
+        finished_at  timestamptz,
+        primary key (job, step)
+    );
+    create table if not exists pghaul.problem (
+        job       text not null references pghaul.job on delete cascade,
+        subject   text not null,
+        message   text not null,
+        noted_at  timestamptz not null default pg_catalog.clock_timestamp(),
+        primary key (job, subject)
+    );
+)sql"};
+
+inline constexpr io::Query kJournalExists{"journal_exists", R"sql(
+    select pg_catalog.to_regclass('pghaul.job') is not null
+)sql"};
+
+/// $1 job. The keys of the lock that a run holds: one constant, one from the job's name.
+inline constexpr io::Query kTryLockJob{"try_lock_job", R"sql(
+    select pg_catalog.pg_try_advisory_lock(1885824097, pg_catalog.hashtext($1::pg_catalog.text))
+)sql"};
+
+/// $1 job. Rows: pid, client, application name, since.
+inline constexpr io::Query kLockHolder{"lock_holder", R"sql(
+    select a.pid, coalesce(pg_catalog.host(a.client_addr), 'local'), a.application_name,
+           pg_catalog.date_trunc('second', a.backend_start)
+      from pg_catalog.pg_locks as l
+      join pg_catalog.pg_stat_activity as a on a.pid = l.pid
+     where l.locktype = 'advisory'
+       and l.database = (select d.oid
+                           from pg_catalog.pg_database as d
+                          where d.datname = pg_catalog.current_database())
+       and l.classid = 1885824097::pg_catalog.oid
+       and l.objid = (pg_catalog.hashtext($1::pg_catalog.text)::pg_catalog.int8
+                      & 4294967295)::pg_catalog.oid
+       and l.objsubid = 2
+       and l.granted
+)sql"};
+
+/// $1 prefix "pghaul/<job>/". Ends sessions that a killed run left behind; rows: those still there.
+inline constexpr io::Query kEndLeftovers{"end_leftovers", R"sql(
+    select a.pid, pg_catalog.pg_terminate_backend(a.pid)
+      from pg_catalog.pg_stat_activity as a
+     where pg_catalog."left"(a.application_name, pg_catalog.length($1::pg_catalog.text)) = $1
+       and a.pid <> pg_catalog.pg_backend_pid()
+       and a.usename = current_user
+       and a.datname = pg_catalog.current_database()
+)sql"};
+
+/// $1 job. Row: everything but plan and archive.
+inline constexpr io::Query kReadJob{"read_job", R"sql(
+    select job, version, source, source_identity, settings, phase, run, runner,
+           pg_catalog.date_trunc('second', created_at)::pg_catalog.text,
+           pg_catalog.date_trunc('second', updated_at)::pg_catalog.text,
+           pg_catalog.date_trunc('second', finished_at)::pg_catalog.text,
+           plan is not null
+      from pghaul.job
+     where job = $1
+)sql"};
+
+inline constexpr io::Query kListJobs{"list_jobs", R"sql(
+    select job from pghaul.job order by job
+)sql"};
+
+/// $1 job, $2 version, $3 source, $4 identity, $5 settings, $6 runner.
+inline constexpr io::Query kInsertJob{"insert_job", R"sql(
+    insert into pghaul.job (job, version, source, source_identity, settings, phase, run, runner)
+    values ($1, $2, $3, $4, $5, 'created', 0, $6)
+)sql"};
+
+/// $1 job, $2 runner, $3 version.
+inline constexpr io::Query kBeginRun{"begin_run", R"sql(
+    update pghaul.job
+       set run = run + 1, runner = $2, version = $3, updated_at = pg_catalog.clock_timestamp()
+     where job = $1
+ returning run
+)sql"};
+
+/// $1 job, $2 run, $3 phase.
+inline constexpr io::Query kSetPhase{"set_phase", R"sql(
+    update pghaul.job
+       set phase = $3,
+           updated_at = pg_catalog.clock_timestamp(),
+           finished_at = case when $3 = 'done' then pg_catalog.clock_timestamp() end
+     where job = $1
+       and run = $2::pg_catalog.int8
+)sql"};
+
+/// $1 job. Forgets all that was planned and loaded, for a copy that starts again.
+inline constexpr io::Query kForgetPlan{"forget_plan", R"sql(
+    with tables as (delete from pghaul.table_plan where job = $1),
+         chunks as (delete from pghaul.chunk where job = $1),
+         objects as (delete from pghaul.large_object_chunk where job = $1),
+         snapshots as (delete from pghaul.snapshot where job = $1),
+         steps as (delete from pghaul.step where job = $1),
+         problems as (delete from pghaul.problem where job = $1)
+    update pghaul.job
+       set plan = null, schema_archive = null, updated_at = pg_catalog.clock_timestamp()
+     where job = $1
+)sql"};
+
+/// $1 job, $2 run, $3 plan, $4 archive in hex.
+inline constexpr io::Query kStorePlan{"store_plan", R"sql(
+    update pghaul.job
+       set plan = $3, schema_archive = pg_catalog.decode($4, 'hex')
+     where job = $1
+       and run = $2::pg_catalog.int8
+)sql"};
+
+/// $1 job, $2 numbers, $3 names, $4 bytes, $5 plans.
+inline constexpr io::Query kInsertTablePlans{"insert_table_plans", R"sql(
+    insert into pghaul.table_plan (job, number, table_name, bytes, plan)
+    select $1, u.number, u.name, u.bytes, u.plan
+      from unnest($2::pg_catalog.int4[], $3::pg_catalog.text[],
+                             $4::pg_catalog.int8[], $5::pg_catalog.text[])
+           as u(number, name, bytes, plan)
+)sql"};
+
+/// $1 job, $2 table numbers, $3 chunk numbers, $4 bytes.
+inline constexpr io::Query kInsertChunks{"insert_chunks", R"sql(
+    insert into pghaul.chunk (job, table_number, number, bytes)
+    select $1, u.table_number, u.number, u.bytes
+      from unnest($2::pg_catalog.int4[], $3::pg_catalog.int4[], $4::pg_catalog.int8[])
+           as u(table_number, number, bytes)
+)sql"};
+
+/// $1 job, $2 numbers, $3 objects.
+inline constexpr io::Query kInsertObjectChunks{"insert_object_chunks", R"sql(
+    insert into pghaul.large_object_chunk (job, number, objects)
+    select $1, u.number, u.objects
+      from unnest($2::pg_catalog.int4[], $3::pg_catalog.int8[]) as u(number, objects)
+)sql"};
+
+inline constexpr io::Query kReadPlan{"read_plan", R"sql(
+    select plan from pghaul.job where job = $1
+)sql"};
+
+inline constexpr io::Query kReadArchive{"read_archive", R"sql(
+    select pg_catalog.encode(schema_archive, 'hex') from pghaul.job where job = $1
+)sql"};
+
+inline constexpr io::Query kReadTablePlans{"read_table_plans", R"sql(
+    select plan, finished_at is not null from pghaul.table_plan where job = $1 order by number
+)sql"};
+
+/// Rows: table number, chunk number of every loaded chunk.
+inline constexpr io::Query kReadLoaded{"read_loaded", R"sql(
+    select table_number, number
+      from pghaul.chunk
+     where job = $1
+       and loaded_at is not null
+     order by table_number, number
+)sql"};
+
+inline constexpr io::Query kReadLoadedObjects{"read_loaded_objects", R"sql(
+    select number from pghaul.large_object_chunk where job = $1 and loaded_at is not null
+)sql"};
+
+/// $1 job, $2 run, $3 table, $4 chunk, $5 snapshot, $6 rows, $7 bytes. Runs in the transaction
+/// that loads the rows. Affects no row if another run has taken the job over.
+inline constexpr io::Query kMarkLoaded{"mark_loaded", R"sql(
+    update pghaul.chunk as c
+       set loaded_at = pg_catalog.clock_timestamp(),
+           snapshot = $5::pg_catalog.int4,
+           rows = $6::pg_catalog.int8,
+           sent_bytes = $7::pg_catalog.int8
+      from pghaul.job as j
+     where c.job = $1
+       and c.table_number = $3::pg_catalog.int4
+       and c.number = $4::pg_catalog.int4
+       and c.loaded_at is null
+       and j.job = c.job
+       and j.run = $2::pg_catalog.int8
+)sql"};
+
+/// $1 job, $2 run, $3 number, $4 snapshot, $5 bytes.
+inline constexpr io::Query kMarkObjects{"mark_objects", R"sql(
+    update pghaul.large_object_chunk as c
+       set loaded_at = pg_catalog.clock_timestamp(),
+           snapshot = $4::pg_catalog.int4,
+           sent_bytes = $5::pg_catalog.int8
+      from pghaul.job as j
+     where c.job = $1
+       and c.number = $3::pg_catalog.int4
+       and c.loaded_at is null
+       and j.job = c.job
+       and j.run = $2::pg_catalog.int8
+)sql"};
+
+/// $1 job, $2 table, $3 chunk.
+inline constexpr io::Query kIsLoaded{"is_loaded", R"sql(
+    select loaded_at is not null
+      from pghaul.chunk
+     where job = $1
+       and table_number = $2::pg_catalog.int4
+       and number = $3::pg_catalog.int4
+)sql"};
+
+/// $1 job, $2 number.
+inline constexpr io::Query kObjectsLoaded{"objects_loaded", R"sql(
+    select loaded_at is not null
+      from pghaul.large_object_chunk
+     where job = $1
+       and number = $2::pg_catalog.int4
+)sql"};
+
+/// $1 job. One row: chunks not loaded, of tables and of large objects together.
+inline constexpr io::Query kCountMissing{"count_missing", R"sql(
+    select (select pg_catalog.count(*) from pghaul.chunk where job = $1 and loaded_at is null)
+         + (select pg_catalog.count(*)
+              from pghaul.large_object_chunk
+             where job = $1
+               and loaded_at is null)
+)sql"};
+
+/// $1 job, $2 table.
+inline constexpr io::Query kMarkFinished{"mark_finished", R"sql(
+    update pghaul.table_plan
+       set finished_at = pg_catalog.clock_timestamp()
+     where job = $1
+       and number = $2::pg_catalog.int4
+)sql"};
+
+/// $1 job, $2 snapshot.
+inline constexpr io::Query kAddSnapshot{"add_snapshot", R"sql(
+    insert into pghaul.snapshot (job, number, snapshot)
+    select $1, coalesce(pg_catalog.max(number), 0) + 1, $2
+      from pghaul.snapshot
+     where job = $1
+ returning number
+)sql"};
+
+/// $1 job, $2 step, $3 seconds, $4 finished.
+inline constexpr io::Query kAddStep{"add_step", R"sql(
+    insert into pghaul.step as s (job, step, seconds, finished_at)
+    values ($1, $2, $3::pg_catalog.float8,
+            case when $4::pg_catalog.bool then pg_catalog.clock_timestamp() end)
+        on conflict (job, step) do update
+       set seconds = s.seconds + excluded.seconds,
+           finished_at = coalesce(excluded.finished_at, s.finished_at)
+)sql"};
+
+/// $1 job, $2 step, $3 entries made, $4 finished. Runs in the transaction that makes the entries.
+inline constexpr io::Query kMarkStep{"mark_step", R"sql(
+    insert into pghaul.step as s (job, step, entries_done, finished_at)
+    values ($1, $2, $3::pg_catalog.int8,
+            case when $4::pg_catalog.bool then pg_catalog.clock_timestamp() end)
+        on conflict (job, step) do update
+       set entries_done = excluded.entries_done,
+           finished_at = excluded.finished_at
+)sql"};
+
+/// $1 job. Rows: step, entries made, whether it is finished, seconds; in order of their end.
+inline constexpr io::Query kReadSteps{"read_steps", R"sql(
+    select step, entries_done, finished_at is not null, seconds
+      from pghaul.step
+     where job = $1
+     order by finished_at nulls last, step
+)sql"};
+
+/// $1 job, $2 subject, $3 message.
+inline constexpr io::Query kNoteProblem{"note_problem", R"sql(
+    insert into pghaul.problem (job, subject, message)
+    values ($1, $2, $3)
+        on conflict (job, subject) do update
+       set message = excluded.message, noted_at = pg_catalog.clock_timestamp()
+)sql"};
+
+/// $1 job, $2 subject.
+inline constexpr io::Query kForgetProblem{"forget_problem", R"sql(
+    delete from pghaul.problem where job = $1 and subject = $2
+)sql"};
+
+inline constexpr io::Query kListProblems{"list_problems", R"sql(
+    select subject, message from pghaul.problem where job = $1 order by subject
+)sql"};
+
+/// $1 job. One row of totals for status.
+inline constexpr io::Query kTotals{"totals", R"sql(
+    select (select pg_catalog.count(*) from pghaul.table_plan where job = $1),
+           (select pg_catalog.count(*)
+              from pghaul.table_plan as t
+             where t.job = $1
+               and not exists (
+                   select 1
+                     from pghaul.chunk as c
+                    where c.job = t.job
+                      and c.table_number = t.number
+                      and c.loaded_at is null)),
+           (select pg_catalog.count(*)
+              from pghaul.table_plan
+             where job = $1
+               and finished_at is not null),
+           pg_catalog.count(*),
+           pg_catalog.count(c.loaded_at),
+           coalesce(pg_catalog.sum(c.bytes), 0)::pg_catalog.int8,
+           coalesce(pg_catalog.sum(c.bytes) filter (where c.loaded_at is not null), 0)
+               ::pg_catalog.int8,
+           coalesce(pg_catalog.sum(c.rows), 0)::pg_catalog.int8,
+           coalesce(pg_catalog.sum(c.sent_bytes), 0)::pg_catalog.int8,
+           (select pg_catalog.count(*) from pghaul.snapshot where job = $1),
+           (select pg_catalog.date_trunc('second', pg_catalog.min(taken_at))::pg_catalog.text
+              from pghaul.snapshot
+             where job = $1)
+      from pghaul.chunk as c
+     where c.job = $1
+)sql"};
+
+/// $1 job. Rows: tables begun but not whole: name, chunks loaded, chunks.
+inline constexpr io::Query kPartlyLoaded{"partly_loaded", R"sql(
+    select t.table_name, pg_catalog.count(c.loaded_at), pg_catalog.count(*)
+      from pghaul.table_plan as t
+      join pghaul.chunk as c on c.job = t.job and c.table_number = t.number
+     where t.job = $1
+     group by t.number, t.table_name
+    having pg_catalog.count(c.loaded_at) between 1 and pg_catalog.count(*) - 1
+     order by t.number
+)sql"};
+
+/// $1 job.
+inline constexpr io::Query kDeleteJob{"delete_job", R"sql(
+    delete from pghaul.job where job = $1
+)sql"};
+
+inline constexpr io::Query kDropJournalIfEmpty{"drop_journal_if_empty", R"sql(
+    do $$
+    begin
+        if not exists (select 1 from pghaul.job) then
+            drop schema pghaul cascade;
+        end if;
+    end
+    $$
+)sql"};
+
+/// Statements that a server can prepare once the journal exists.
+inline constexpr std::array kJournalQueries = {
+    kJournalExists, kTryLockJob,        kLockHolder,    kEndLeftovers,     kReadJob,
+    kListJobs,      kInsertJob,         kBeginRun,      kSetPhase,         kForgetPlan,
+    kStorePlan,     kInsertTablePlans,  kInsertChunks,  kInsertObjectChunks, kReadPlan,
+    kReadArchive,   kReadTablePlans,    kReadLoaded,    kReadLoadedObjects, kMarkLoaded,
+    kMarkObjects,   kIsLoaded,          kObjectsLoaded, kCountMissing,     kMarkFinished,
+    kAddSnapshot,   kAddStep,           kMarkStep, kReadSteps, kNoteProblem,      kForgetProblem,
+    kListProblems,  kTotals,            kPartlyLoaded,  kDeleteJob,
+};
+
+}  // namespace pghaul::snapshot

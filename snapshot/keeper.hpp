@@ -1,0 +1,60 @@
+// The keeper of the consistent image: one session on the source that exports a snapshot and holds
+// it, and ACCESS SHARE on the chosen tables, until the last chunk has been read. Streams import
+// the snapshot; they all see the database as of one moment.
+// Thread: the run's main thread; release() also from a stream.
+#pragma once
+
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "io/connection.hpp"
+#include "snapshot/catalog.hpp"
+#include "snapshot/selection.hpp"
+
+namespace pghaul::snapshot {
+
+class Keeper {
+  public:
+    /// Locks the tables, then takes the snapshot, then reads the catalog in it; repeats that, with
+    /// a bound, when a table came or went in between.
+    /// Throws: io::Error, with the lock's holder when a table stays locked.
+    Keeper(const io::ConnInfo& source, const std::string& job, const Selection& selection,
+           const io::Interrupt& interrupt);
+
+    /// What `set transaction snapshot` takes.
+    const std::string& exported() const noexcept { return exported_; }
+    /// Which transactions it shows: pg_current_snapshot()'s text.
+    const std::string& visible() const noexcept { return visible_; }
+    /// The catalog as of the snapshot; moved out by the planner.
+    Catalog& catalog() noexcept { return catalog_; }
+    /// The session itself, in the snapshot's transaction.
+    io::Connection& connection() { return *connection_; }
+
+    /// Ends the transaction: the source may vacuum again. Idempotent; never throws.
+    void release() noexcept;
+
+  private:
+    bool try_take(const Selection& selection);
+    void lock_tables(const std::vector<TableInfo>& tables);
+
+    std::mutex mutex_;
+    std::optional<io::Connection> connection_;
+    const io::Interrupt* interrupt_;
+    std::string exported_;
+    std::string visible_;
+    Catalog catalog_;
+};
+
+/// The exported snapshot is gone, since its keeper's session ended. What is loaded stays; what is
+/// not needs a new snapshot, of a later moment.
+class SnapshotLost : public io::Error {
+  public:
+    using io::Error::Error;
+};
+
+/// Statement that makes a stream's transaction see the exported snapshot.
+std::string import_snapshot(const std::string& exported);
+
+}  // namespace pghaul::snapshot

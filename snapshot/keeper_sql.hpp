@@ -1,0 +1,57 @@
+// Statements of the keeper and of those who look for what blocks them.
+#pragma once
+
+#include <array>
+
+#include "io/sql.hpp"
+
+namespace pghaul::snapshot {
+
+inline constexpr io::Query kExport{"export_snapshot", R"sql(
+    select pg_catalog.pg_export_snapshot(), pg_catalog.pg_current_snapshot()::pg_catalog.text
+)sql"};
+
+/// Before 13 the function had another name.
+inline constexpr io::Query kExportBefore13{"export_snapshot", R"sql(
+    select pg_catalog.pg_export_snapshot(), pg_catalog.txid_current_snapshot()::pg_catalog.text
+)sql"};
+
+/// $1 tables as oid[]. Rows: table, pid, user, seconds, query of whoever locks readers out.
+inline constexpr io::Query kExclusiveLocks{"exclusive_locks", R"sql(
+    select l.relation::pg_catalog.regclass::pg_catalog.text,
+           a.pid,
+           a.usename,
+           pg_catalog.floor(extract(epoch from pg_catalog.clock_timestamp() - a.xact_start)),
+           pg_catalog."left"(pg_catalog.regexp_replace(a.query, '\s+', ' ', 'g'), 80)
+      from pg_catalog.pg_locks as l
+      join pg_catalog.pg_stat_activity as a on a.pid = l.pid
+     where l.relation = any($1::pg_catalog.oid[])
+       and l.mode = 'AccessExclusiveLock'
+       and l.granted
+     limit 5
+)sql"};
+
+/// $1 application_name prefix. Rows: application name, what it waits for, blocking pid, who, query.
+inline constexpr io::Query kWaits{"waits", R"sql(
+    select a.application_name,
+           coalesce(a.wait_event_type || ':' || a.wait_event, 'running'),
+           b.pid,
+           coalesce(b.usename, ''),
+           coalesce(pg_catalog."left"(pg_catalog.regexp_replace(b.query, '\s+', ' ', 'g'), 80), '')
+      from pg_catalog.pg_stat_activity as a
+      left join lateral (
+           select x.pid, x.usename, x.query
+             from unnest(case when a.wait_event_type = 'Lock'
+                                         then pg_catalog.pg_blocking_pids(a.pid) end) as p(pid)
+             join pg_catalog.pg_stat_activity as x on x.pid = p.pid
+            limit 1
+           ) as b on true
+     where pg_catalog."left"(a.application_name, pg_catalog.length($1::pg_catalog.text)) = $1
+       and a.state = 'active'
+       and a.pid <> pg_catalog.pg_backend_pid()
+     order by a.application_name
+)sql"};
+
+inline constexpr std::array kKeeperQueries = {kExport, kExclusiveLocks, kWaits};
+
+}  // namespace pghaul::snapshot

@@ -1,0 +1,29 @@
+#include "snapshot/table_info.hpp"
+
+#include <algorithm>
+
+#include "io/sql.hpp"
+
+namespace pghaul::snapshot {
+namespace {
+
+std::string quoted_if_needed(const std::string& name) {
+    const bool plain =
+        !name.empty() && !(name.front() >= '0' && name.front() <= '9') &&
+        std::all_of(name.begin(), name.end(), [](char c) {
+            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+        });
+    return plain ? name : io::quote_ident(name);
+}
+
+}  // namespace
+
+std::string TableInfo::qualified() const { return io::quote_qualified(schema, name); }
+
+std::string TableInfo::display() const { return display_name(schema, name); }
+
+std::string display_name(const std::string& schema, const std::string& name) {
+    return quoted_if_needed(schema) + "." + quoted_if_needed(name);
+}
+
+}  // namespace pghaul::snapshot

@@ -1,0 +1,93 @@
+#include "io/copy_reader.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/shared_servers.hpp"
+
+namespace pghaul::io {
+namespace {
+
+using test::connect;
+using test::error_of;
+using test::eventually;
+using test::psql;
+using test::shared_cluster;
+
+class CopyReaderTest : public test::ServerTest {
+  protected:
+    static std::string admin() { return shared_cluster().conninfo("postgres"); }
+    Connection connection_ = connect(admin(), interrupt_);
+};
+
+TEST_F(CopyReaderTest, GivesWholeRowsInBlocks) {
+    CopyReader reader(connection_, "read",
+                      "copy (select i, repeat('x', 1000) from pg_catalog.generate_series(1, 1000) "
+                      "as i) to stdout");
+    std::size_t blocks = 0;
+    std::uint64_t messages = 0;
+    for (Block block; reader.read(block); block = {}) {
+        ++blocks;
+        messages += block.messages;
+        EXPECT_EQ(block.bytes.back(), '\n');
+        EXPECT_LT(block.bytes.size(), kBlockBytes + 2000);
+    }
+    EXPECT_GT(blocks, 2U);
+    EXPECT_EQ(messages, 1000U);
+    EXPECT_EQ(reader.rows(), 1000);
+    EXPECT_EQ(connection_.query_value({"q", "select 1"}), "1");
+}
+
+TEST_F(CopyReaderTest, EndsAtOnceWhenThereAreNoRows) {
+    CopyReader reader(connection_, "read", "copy (select 1 where false) to stdout");
+    Block block;
+    EXPECT_FALSE(reader.read(block));
+    EXPECT_FALSE(reader.read(block));
+    EXPECT_EQ(reader.rows(), 0);
+}
+
+TEST_F(CopyReaderTest, RefusesAStatementThatIsNoCopy) {
+    EXPECT_THROW(CopyReader(connection_, "read", "select 1"), Error);
+    EXPECT_THROW(CopyReader(connection_, "read", "copy nowhere to stdout"), Error);
+    EXPECT_EQ(connection_.query_value({"q", "select 1"}), "1");
+}
+
+TEST_F(CopyReaderTest, TellsAnErrorInTheMiddle) {
+    CopyReader reader(connection_, "read",
+                      "copy (select 1 / (500000 - i) from pg_catalog.generate_series(1, 600000) "
+                      "as i) to stdout");
+    const auto error = error_of([&] {
+        for (Block block; reader.read(block); block = {}) {
+        }
+    });
+    EXPECT_EQ(error.sqlstate(), "22012");
+    EXPECT_EQ(error.statement(), "read");
+    EXPECT_FALSE(connection_.poisoned());
+    EXPECT_EQ(connection_.query_value({"q", "select 1"}), "1");
+}
+
+TEST_F(CopyReaderTest, LeftEarlyIsCancelledWithItsConnection) {
+    std::optional<Connection> connection(connect(admin(), interrupt_));
+    const auto pid = std::to_string(connection->backend_pid());
+    {
+        CopyReader reader(*connection, "read",
+                          "copy (select pg_catalog.generate_series(1, 1000000000)) to stdout");
+        Block block;
+        EXPECT_TRUE(reader.read(block));
+    }
+    connection.reset();
+    EXPECT_TRUE(eventually([&] {
+        return psql(admin(), "select count(*) from pg_stat_activity where pid = " + pid) == "0";
+    }));
+}
+
+TEST_F(CopyReaderTest, IsInterrupted) {
+    CopyReader reader(connection_, "read",
+                      "copy (select pg_catalog.pg_sleep(60) from pg_catalog.generate_series(1, 9)) "
+                      "to stdout");
+    std::jthread stopper([&] { interrupt_.fire(); });
+    Block block;
+    EXPECT_THROW(reader.read(block), Interrupted);
+}
+
+}  // namespace
+}  // namespace pghaul::io
