@@ -181,7 +181,7 @@ class Haul {
 
         begin_step("copy");
         copy_rows(keeper, number, keep ? loaded : snapshot::LoadedChunks{});
-        end_step(progress_.loaded_bytes.load());
+        end_step(progress_.loaded_bytes - progress_.loaded_before_bytes);
     }
 
     void make_plan_and_schema(snapshot::Keeper& keeper) {
@@ -289,8 +289,14 @@ class Haul {
 
     void copy_rows(snapshot::Keeper& keeper, int snapshot_number,
                    const snapshot::LoadedChunks& loaded) {
+        for (const auto& [table, chunk] : loaded.tables) {
+            progress_.loaded_bytes += plan_.tables[static_cast<std::size_t>(table)]
+                                          .chunks[static_cast<std::size_t>(chunk)]
+                                          .bytes;
+        }
+        progress_.loaded_before_bytes = progress_.loaded_bytes.load();
         loader::WorkQueue queue(plan_, loaded, journal_.finished_tables(),
-                                {options_.jobs, options_.until != Until::copied, [&] {
+                                {options_.jobs, options_.until != Until::copied, &progress_, [&] {
                                      set_sequences();
                                      keeper.release();
                                  }});
@@ -305,7 +311,7 @@ class Haul {
         if (phase_ > Phase::copied || journal_.finished_tables().size() == plan_.tables.size()) return;
         begin_step("indexes");
         loader::WorkQueue queue(plan_, journal_.loaded(), journal_.finished_tables(),
-                                {options_.jobs, true, [] {}});
+                                {options_.jobs, true, &progress_, [] {}});
         run_streams(queue, {}, 0);
         queue.rethrow();
         if (!queue.all_done()) stop_early();
@@ -373,12 +379,24 @@ class Haul {
         failpoint(Failpoint::rest_after);
         once("materialized views", [&](const std::string&, std::int64_t) {
             auto target = open_target("refresh");
-            for (const auto& view : plan_.materialized_views) {
-                target.execute({"refresh_view", "refresh materialized view " + view});
-                target.execute({"analyze_view", "analyze " + view});
-            }
+            for (const auto& view : plan_.materialized_views) refresh(target, view);
             failpoint(Failpoint::views_refreshed);
         });
+    }
+
+    /// A view that can't be filled could not be on the source either: that is a problem of its own.
+    void refresh(Connection& target, const std::string& view) {
+        const std::string subject = "materialized view " + view;
+        try {
+            target.execute({"refresh_view", "refresh materialized view " + view});
+            target.execute({"analyze_view", "analyze " + view});
+            journal_.forget_problem(subject);
+        } catch (const Error& error) {
+            if (error.poisons_connection() || error.retryable()) throw;
+            journal_.note_problem(subject, fmt::format("{}; the view is not filled; mend the cause, "
+                                                       "then: refresh materialized view {}",
+                                                       error.what(), view));
+        }
     }
 
     void update_statistics() {

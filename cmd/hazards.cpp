@@ -186,8 +186,12 @@ std::vector<Hazard> find_hazards(Connection& source, Connection& target, const O
                                  const std::vector<snapshot::Oid>& chosen,
                                  const snapshot::Catalog& catalog, bool check_target_empty) {
     std::vector<Hazard> hazards;
-    if (!catalog.unreadable.empty()) {
-        hazards.push_back({Weight::no_go, "no right to read " + listed(catalog.unreadable),
+    auto unreadable = catalog.unreadable;
+    if (options.selection.schemas.empty() && options.selection.tables.empty()) {
+        for (auto& name : first_column(source.query(kUnreadableObjects))) unreadable.push_back(name);
+    }
+    if (!unreadable.empty()) {
+        hazards.push_back({Weight::no_go, "no right to read " + listed(unreadable),
                            "grant select on them to pghaul's role on the source, connect as their "
                            "owner, or leave them out with -T"});
     }

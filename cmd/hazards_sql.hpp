@@ -24,45 +24,62 @@ inline constexpr io::Query kDatabaseIdentity{"database_identity", R"sql(
      where d.datname = pg_catalog.current_database()
 )sql"};
 
-/// Rows: what stands in the database beside extensions and pghaul's own journal.
+/// Rows: what stands in the database beside extensions and pghaul's own journal. Objects of initdb
+/// have numbers below 16384.
 inline constexpr io::Query kUserObjects{"user_objects", R"sql(
-    select 'table or view ' || n.nspname || '.' || c.relname
-      from pg_catalog.pg_class as c
-      join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-     where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
-       and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast', 'pghaul')
-       and n.nspname !~ '^pg_(temp|toast_temp)_'
+    with made (catalog, object) as (
+        select c.tableoid, c.oid
+          from pg_catalog.pg_class as c
+         where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c')
+           and c.relpersistence <> 't'
+           and c.relnamespace is distinct from pg_catalog.to_regnamespace('pghaul')
+         union all
+        select t.tableoid, t.oid
+          from pg_catalog.pg_type as t
+         where t.typtype in ('b', 'd', 'e', 'r')
+           and t.typcategory <> 'A'
+           and t.typnamespace is distinct from pg_catalog.to_regnamespace('pghaul')
+         union all
+        select n.tableoid, n.oid
+          from pg_catalog.pg_namespace as n
+         where n.nspname not in ('pghaul', 'public')
+           and n.nspname !~ '^pg_(temp|toast_temp)_'
+         union all
+        select 'pg_catalog.pg_largeobject'::pg_catalog.regclass, m.oid
+          from pg_catalog.pg_largeobject_metadata as m
+         union all
+        select p.tableoid, p.oid from pg_catalog.pg_proc as p
+         union all
+        select o.tableoid, o.oid from pg_catalog.pg_operator as o
+         union all
+        select l.tableoid, l.oid from pg_catalog.pg_collation as l
+         union all
+        select v.tableoid, v.oid from pg_catalog.pg_conversion as v
+         union all
+        select d.tableoid, d.oid from pg_catalog.pg_ts_dict as d
+         union all
+        select f.tableoid, f.oid from pg_catalog.pg_ts_config as f
+         union all
+        select g.tableoid, g.oid from pg_catalog.pg_cast as g
+         union all
+        select b.tableoid, b.oid from pg_catalog.pg_publication as b
+         union all
+        select e.tableoid, e.oid from pg_catalog.pg_event_trigger as e
+         union all
+        select w.tableoid, w.oid from pg_catalog.pg_foreign_data_wrapper as w
+         union all
+        select s.tableoid, s.oid from pg_catalog.pg_foreign_server as s
+    )
+    select pg_catalog.pg_describe_object(catalog, object, 0)
+      from made
+     where (object >= 16384
+            or catalog = 'pg_catalog.pg_largeobject'::pg_catalog.regclass)
        and not exists (
            select 1
              from pg_catalog.pg_depend as d
-            where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
-              and d.objid = c.oid
-              and d.deptype = 'e')
-     union all
-    select 'function ' || n.nspname || '.' || p.proname
-      from pg_catalog.pg_proc as p
-      join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
-     where n.nspname not in ('pg_catalog', 'information_schema', 'pghaul')
-       and not exists (
-           select 1
-             from pg_catalog.pg_depend as d
-            where d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
-              and d.objid = p.oid
-              and d.deptype = 'e')
-     union all
-    select 'schema ' || n.nspname
-      from pg_catalog.pg_namespace as n
-     where n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast', 'pghaul', 'public')
-       and n.nspname !~ '^pg_(temp|toast_temp)_'
-       and not exists (
-           select 1
-             from pg_catalog.pg_depend as d
-            where d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
-              and d.objid = n.oid
-              and d.deptype = 'e')
-     union all
-    select 'large object ' || m.oid
-      from pg_catalog.pg_largeobject_metadata as m
+            where d.classid = catalog
+              and d.objid = object
+              and d.deptype in ('e', 'i'))
      limit 11
 )sql"};
 
@@ -81,6 +98,21 @@ inline constexpr io::Query kNamesOf{"names_of", R"sql(
       from pg_catalog.pg_class as c
       join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
      where c.oid = any($1::pg_catalog.oid[])
+)sql"};
+
+/// Rows: large objects that this role may not read.
+inline constexpr io::Query kUnreadableObjects{"unreadable_large_objects", R"sql(
+    select 'large object ' || m.oid
+      from pg_catalog.pg_largeobject_metadata as m
+     where not pg_catalog.pg_has_role(m.lomowner, 'usage')
+       and pg_catalog.current_setting('lo_compat_privileges') = 'off'
+       and not exists (
+           select 1
+             from pg_catalog.aclexplode(m.lomacl) as a
+            where a.privilege_type = 'SELECT'
+              and (a.grantee = 0 or pg_catalog.pg_has_role(a.grantee, 'usage')))
+     order by m.oid
+     limit 11
 )sql"};
 
 /// Rows: roles that own something in this database or hold a right on it.
@@ -157,7 +189,7 @@ inline constexpr io::Query kCollation{"collation", R"sql(
 inline constexpr std::array kHazardQueries = {
     kTakeMarker,     kDatabaseIdentity,  kUserObjects,     kExisting,           kNamesOf,
     kRolesUsed,      kMissingRoles,      kExtensionsUsed,  kMissingExtensions,  kTablespacesUsed,
-    kMissingTablespaces, kTargetFacts,   kCollation,
+    kMissingTablespaces, kTargetFacts,   kCollation,       kUnreadableObjects,
 };
 
 }  // namespace pghaul::cmd

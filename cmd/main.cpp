@@ -34,6 +34,7 @@ ExitCode dispatch(const pghaul::cmd::Options& options, pghaul::io::Interrupt& in
 
 int main(int argc, char** argv) {
     try {
+        pghaul::cmd::set_up_log("info", {});  // for what is wrong with the options
         const auto options = pghaul::cmd::parse_options(argc, argv);
         if (!options) return static_cast<int>(ExitCode::done);
         pghaul::cmd::set_up_log(options->log_level, options->log_file);

@@ -5,9 +5,11 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <ctime>
 #include <iostream>
 #include <map>
+#include <regex>
 
 #include "io/conninfo.hpp"
 #include "io/error.hpp"
@@ -40,8 +42,16 @@ constexpr const char* kFooter =
     "  pghaul run --no-capture -j 4 --source postgresql://me@old/shop "
     "--target postgresql://me@new/shop";
 
+/// A connection string in the wrong place must not bring its password onto a screen or into a log.
+std::string without_passwords(const std::string& text) {
+    static const std::regex in_uri(R"((://[^/\s:@]*):\S*@)");
+    static const std::regex in_pairs(R"((password\s*=\s*)('(\\.|[^'\\])*'?|[^\s&]+))",
+                                     std::regex::icase);
+    return std::regex_replace(std::regex_replace(text, in_uri, "$1@"), in_pairs, "$1...");
+}
+
 Error usage(const std::string& message) {
-    return Error(message).exit_code(ExitCode::usage).hint("see pghaul --help");
+    return Error(without_passwords(message)).exit_code(ExitCode::usage).hint("see pghaul --help");
 }
 
 /// Strings as CLI11 binds them, turned into Options once all are known.
@@ -176,13 +186,23 @@ std::vector<std::string> with_config(const CLI::App& command, const std::vector<
         const bool known = std::any_of(all.begin(), all.end(), [&](const CLI::App* app) {
             return app->get_option_no_throw(name) != nullptr;
         });
-        if (!known || !item.parents.empty() || item.name == "config") {
-            throw usage("configuration file " + file + ": unknown option " + item.fullname());
+        if (!item.parents.empty()) {
+            throw usage("configuration file " + file + ": [" + item.parents.front() +
+                        "]: options stand without sections and apply to every command that "
+                        "has them");
+        }
+        if (!known || item.name == "config") {
+            throw usage("configuration file " + file + ": unknown option " + item.name);
         }
         const auto* option = command.get_option_no_throw(name);
         if (option == nullptr || option->count() > 0) continue;
         if (option->get_expected_max() == 0) {
-            if (item.inputs.empty() || item.inputs.front() == "true") arguments.push_back(name);
+            if (item.inputs != std::vector<std::string>{"true"} &&
+                item.inputs != std::vector<std::string>{"false"}) {
+                throw usage("configuration file " + file + ": " + item.name +
+                            " is either true or false");
+            }
+            if (item.inputs.front() == "true") arguments.push_back(name);
             continue;
         }
         for (const auto& value : item.inputs) {
@@ -291,10 +311,12 @@ std::int64_t parse_bytes(const std::string& text) {
                                                        {"m", 20},  {"mb", 20}, {"g", 30}, {"gb", 30},
                                                        {"t", 40},  {"tb", 40}};
     const auto shift = kShifts.find(unit);
-    if (used == 0 || shift == kShifts.end() || !(number >= 0) || number > 1e15) {
+    const bool begins_well = !text.empty() && text.front() >= '0' && text.front() <= '9';
+    const double bytes = shift == kShifts.end() ? -1 : std::ldexp(number, shift->second);
+    if (!begins_well || !(bytes >= 0) || bytes > 1e18) {
         throw usage("not a size: " + text + " (write 256MB, 1GB)");
     }
-    return static_cast<std::int64_t>(number * static_cast<double>(std::int64_t{1} << shift->second));
+    return static_cast<std::int64_t>(bytes);
 }
 
 std::chrono::seconds parse_duration(const std::string& text) {
@@ -341,7 +363,10 @@ std::chrono::system_clock::time_point parse_time(const std::string& text,
         throw usage("not a time: " + text + " (write 06:00 or '2026-11-24 06:00')");
     }
     when.tm_isdst = -1;
+    const int day = when.tm_mday;
     std::time_t at = std::mktime(&when);
+    // mktime would take 30 February for 2 March.
+    if (when.tm_mday != day) throw usage("there is no such day: " + text);
     if (!full && at <= now_t) {
         ++when.tm_mday;
         when.tm_isdst = -1;

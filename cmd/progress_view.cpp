@@ -92,9 +92,13 @@ ProgressView::Sample ProgressView::sample() {
     if (planned > 0) {
         // COPY's form of a row and its size on disk differ, so what is marked as loaded leads and
         // what is under way only fills the gap.
-        const double loaded = static_cast<double>(progress_.loaded_bytes.load());
-        const double moved = std::min(static_cast<double>(now.bytes), planned * 0.99);
+        const auto loaded = static_cast<double>(progress_.loaded_bytes.load());
+        const auto before = static_cast<double>(progress_.loaded_before_bytes.load());
+        const double moved = std::min(before + static_cast<double>(now.bytes), planned * 0.99);
         now.fraction = std::min(1.0, std::max(loaded, moved) / planned);
+        if (now.fraction > before / planned) {
+            now.seconds_left = now.seconds * (1 - now.fraction) / (now.fraction - before / planned);
+        }
     }
     return now;
 }
@@ -106,9 +110,8 @@ std::string ProgressView::summary(const Sample& sample) const {
         human_bytes(static_cast<double>(progress_.planned_bytes.load())), sample.rows,
         human_bytes(sample.rate), progress_.tables_loaded.load(),
         progress_.tables_finished.load(), progress_.tables.load());
-    if (progress_.step() == "copy" && sample.fraction > 0.01 && sample.fraction < 1) {
-        text += ", rows done in about " +
-                human_seconds(sample.seconds * (1 - sample.fraction) / sample.fraction);
+    if (progress_.step() == "copy" && sample.seconds_left > 0) {
+        text += ", rows done in about " + human_seconds(sample.seconds_left);
     }
     if (const int retries = progress_.retries.load(); retries > 0) {
         text += fmt::format(", {} retries", retries);

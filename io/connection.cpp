@@ -32,7 +32,7 @@ constexpr std::array<std::pair<const char*, const char*>, 6> kNetworkDefaults = 
 
 // Values that make the text form of every type the same on every server, and timeouts off: each
 // step sets the limit it needs. Names that a server doesn't have are skipped.
-constexpr std::array<std::pair<const char*, const char*>, 14> kSessionDefaults = {{
+constexpr std::array<std::pair<const char*, const char*>, 18> kSessionDefaults = {{
     {"search_path", ""},
     {"DateStyle", "ISO, YMD"},
     {"IntervalStyle", "postgres"},
@@ -46,6 +46,12 @@ constexpr std::array<std::pair<const char*, const char*>, 14> kSessionDefaults =
     {"idle_session_timeout", "0"},
     {"transaction_timeout", "0"},
     {"synchronize_seqscans", "off"},
+    // The server's own side of the watch for a dead peer: a pghaul that is cut off must not leave
+    // a session behind that holds locks.
+    {"tcp_keepalives_idle", "10"},
+    {"tcp_keepalives_interval", "5"},
+    {"tcp_keepalives_count", "3"},
+    {"tcp_user_timeout", "25000"},
     // Notices during COPY IN would look like an error to the writer, which must react at once.
     {"client_min_messages", "error"},
 }};
@@ -55,6 +61,14 @@ constexpr Query kApplySettings{"apply_settings", R"sql(
       from (select unnest($1::pg_catalog.text[]) as name,
                    unnest($2::pg_catalog.text[]) as value) as v
       join pg_catalog.pg_settings as s on pg_catalog.lower(s.name) = pg_catalog.lower(v.name)
+)sql"};
+
+// A backend that builds an index looks for its client only when told to (14+). Servers on systems
+// that can't do it refuse the setting, and are left as they are.
+constexpr Query kWatchClient{"watch_client", R"sql(
+    select pg_catalog.set_config(name, '5s', false)
+      from pg_catalog.pg_settings
+     where name = 'client_connection_check_interval'
 )sql"};
 
 std::string trimmed(const char* message) {
@@ -90,7 +104,11 @@ Error connect_error(const ConnectArguments& arguments, PGconn* connection,
     const std::string message = lower_first(trimmed(PQerrorMessage(connection)));
     Error error("cannot connect to " + server_name + ": " + message);
     error.poisons_connection(true);
-    switch (PQpingParams(arguments.keywords.data(), arguments.values.data(), 0)) {
+    // libpq checks a port only when it connects, and calls a wrong one a server without response.
+    const bool bad_value = message.find("invalid port number") != std::string::npos ||
+                           message.find("invalid integer value") != std::string::npos;
+    const auto answer = PQpingParams(arguments.keywords.data(), arguments.values.data(), 0);
+    switch (bad_value ? PQPING_NO_ATTEMPT : answer) {
         case PQPING_NO_ATTEMPT:
             error.exit_code(ExitCode::usage).hint("correct the connection settings");
             break;
@@ -181,6 +199,11 @@ void Connection::apply(const SessionSettings& settings) {
     add("lock_timeout", std::to_string(settings.lock_timeout.count()));
     for (const auto& [name, value] : settings.extra) add(name, value);
     query(kApplySettings, {array_literal(names), array_literal(values)});
+    try {
+        query(kWatchClient);
+    } catch (const Error&) {
+        if (poisoned_) throw;
+    }
 
     const std::string encoding =
         settings.client_encoding.empty() ? server_encoding() : settings.client_encoding;
@@ -326,6 +349,11 @@ bool Connection::await_socket(bool also_writable) {
         }
         if (entries[0].revents != 0) return (entries[0].revents & (POLLIN | POLLERR | POLLHUP)) != 0;
     }
+}
+
+bool Connection::has_unread_answer() const noexcept {
+    pollfd entry{PQsocket(raw()), POLLIN, 0};
+    return ::poll(&entry, 1, 0) > 0;
 }
 
 Error Connection::statement_error(const pg_result& result, const Query& query) const {

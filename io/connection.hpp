@@ -84,6 +84,8 @@ class Connection {
     /// Waits until the socket is readable (or writable too). Throws: Interrupted, Error.
     /// Returns true if it is readable.
     bool await_socket(bool also_writable);
+    /// True if the server has said something that nobody has read yet.
+    bool has_unread_answer() const noexcept;
     /// The error of the connection itself (not of a statement); marks it poisoned.
     Error broken(std::string_view statement);
     /// Asks the server to stop what it does for us.

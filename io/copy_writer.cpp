@@ -20,6 +20,9 @@ CopyWriter::CopyWriter(Connection& connection, std::string name, const std::stri
 
 void CopyWriter::write(const Block& block) {
     PGconn* raw = connection_->raw();
+    // A server whose COPY failed throws the rest away as fast as we send it: then flushing below
+    // never waits, so it must be asked for here.
+    if (connection_->has_unread_answer()) fail_with_server_error();
     const int queued =
         PQputCopyData(raw, block.bytes.data(), static_cast<int>(block.bytes.size()));
     if (queued < 0) fail_with_server_error();

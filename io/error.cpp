@@ -74,7 +74,7 @@ bool is_retryable_sqlstate(std::string_view sqlstate) {
 }
 
 std::string_view general_hint(std::string_view sqlstate) {
-    static constexpr std::array<std::pair<std::string_view, std::string_view>, 11> kHints = {{
+    static constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kHints = {{
         {"53100", "free disk space on that server, then run the same command again; "
                   "what is loaded stays loaded"},
         {"53200", "raise max_locks_per_transaction or the server's memory, then run again"},
@@ -87,6 +87,12 @@ std::string_view general_hint(std::string_view sqlstate) {
                   "these rows on the source or use a target database of the same encoding"},
         {"22P05", "the target's encoding lacks a character the source uses; use a target "
                   "database with ENCODING 'UTF8'"},
+        {"23502", "the source holds a null that its own constraint forbids; repair it there"},
+        {"23505", "the source holds duplicates that its own index should have kept out (corruption, "
+                  "or another version of its collation): delete them there and reindex, then run "
+                  "again"},
+        {"23P01", "the source holds rows that its own exclusion constraint forbids; repair them "
+                  "there, then run again"},
         {"23514", "the row violates a check constraint that the source did not enforce on it; "
                   "repair it on the source"},
         {"57014", "somebody cancelled the statement or a statement_timeout is set for the role"},

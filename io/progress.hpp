@@ -57,6 +57,8 @@ class StreamProgress {
 struct RunProgress {
     std::atomic<std::int64_t> planned_bytes{0};
     std::atomic<std::int64_t> loaded_bytes{0};
+    /// Of loaded_bytes, what earlier runs had loaded.
+    std::atomic<std::int64_t> loaded_before_bytes{0};
     std::atomic<int> tables{0};
     std::atomic<int> tables_loaded{0};
     std::atomic<int> tables_finished{0};

@@ -19,9 +19,9 @@ namespace fs = std::filesystem;
 
 // {parent, what the folder's name begins with, where its programs are}
 constexpr std::array<std::array<const char*, 3>, 3> kVersionedFolders = {{
-    {"/usr/lib/postgresql", "", "bin"},                 // Debian, SUSE, Alpine
-    {"/usr", "pgsql-", "bin"},                          // Red Hat, from postgresql.org
-    {"/opt/homebrew/opt", "postgresql@", "bin"},        // macOS
+    {"/usr/lib/postgresql", "", "bin"},           // Debian, SUSE, Alpine
+    {"/usr", "pgsql-", "bin"},                    // Red Hat, from postgresql.org
+    {"/opt/homebrew/opt", "postgresql@", "bin"},  // macOS
 }};
 
 // As in io::Connection: a peer that has gone is noticed within half a minute.
@@ -66,7 +66,8 @@ bool is_program(const fs::path& path) {
 
 /// 0 if it doesn't say.
 int major_of(const fs::path& program, const io::Interrupt& interrupt) {
-    const auto output = io::run_process({program.string(), "--version"}, {{"LC_ALL", "C"}}, interrupt);
+    const auto output =
+        io::run_process({program.string(), "--version"}, {{"LC_ALL", "C"}}, interrupt);
     // "pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"
     const auto at = output.out.find(") ");
     if (output.exit_code != 0 || at == std::string::npos) return 0;
@@ -147,7 +148,9 @@ io::Error tool_error(const std::string& program, const io::ProcessOutput& output
     const std::string text = first_errors(output.err);
     io::Error error(fs::path(program).filename().string() + " failed with exit code " +
                     std::to_string(output.exit_code) + (text.empty() ? "" : ": " + text));
-    const auto says = [&](const char* words) { return output.err.find(words) != std::string::npos; };
+    const auto says = [&](const char* words) {
+        return output.err.find(words) != std::string::npos;
+    };
     if (says("connection to server") || says("could not connect") || says("server closed the")) {
         error.retryable(true).exit_code(io::ExitCode::stopped);
         error.hint("check that server and the network, then run again");
@@ -166,8 +169,7 @@ io::Error tool_error(const std::string& program, const io::ProcessOutput& output
 
 }  // namespace
 
-DumpTools pick_dump_tools(const std::vector<DumpTools>& found, int source_major,
-                          int target_major) {
+DumpTools pick_dump_tools(const std::vector<DumpTools>& found, int source_major, int target_major) {
     const DumpTools* best = nullptr;
     for (const auto& tools : found) {
         if (tools.major < source_major) continue;
@@ -183,8 +185,7 @@ DumpTools pick_dump_tools(const std::vector<DumpTools>& found, int source_major,
         throw io::Error("needs pg_dump and pg_restore of version " + std::to_string(source_major) +
                         " or newer, " + describe(found))
             .hint("install the package postgresql-client-" + best_major + " (or postgresql" +
-                  best_major +
-                  "), or make the schema yourself and use --schema-mode exists")
+                  best_major + "), or make the schema yourself and use --schema-mode exists")
             .exit_code(io::ExitCode::no_go);
     }
     return *best;
@@ -207,8 +208,7 @@ ToolLogin::ToolLogin(io::ConnInfo server, const std::string& job) {
     if (const auto secret = server.get("sslpassword");
         !secret.empty() && server.get("service").empty()) {
         // A service file is the only other way to hand it over.
-        env_["PGSERVICEFILE"] =
-            files_.write("service", "[pghaul]\nsslpassword=" + secret + "\n");
+        env_["PGSERVICEFILE"] = files_.write("service", "[pghaul]\nsslpassword=" + secret + "\n");
         server.set("service", "pghaul");
     }
     conninfo_ = server.text_without_password();

@@ -1,6 +1,6 @@
-// pg_dump and pg_restore as programs: which ones are installed, which pair fits two servers, and how
-// to run one against a server without its password showing up in a process list.
-// Not for what they are asked to do: that is schema_dump. Thread: any.
+// pg_dump and pg_restore as programs: which ones are installed, which pair fits two servers, and
+// how to run one against a server without its password showing up in a process list. Not for what
+// they are asked to do: that is schema_dump. Thread: any.
 #pragma once
 
 #include <map>

@@ -112,13 +112,11 @@ void Lane::perform(const Work& work) {
         case Work::Kind::finish: finish_table(target(), *work.table, setup_.ticket.job); break;
         case Work::Kind::release_source: source_.reset(); break;
     }
-    if (work.kind == Work::Kind::finish) setup_.progress.tables_finished.fetch_add(1);
 }
 
 void Lane::copy(const Work& work) {
     renew_snapshot_transaction(work.chunks.size());
     std::int64_t bytes = 0;
-    int tables = 0;
     io::Transaction transaction(target());
     for (const auto& [table, chunk] : work.chunks) {
         try {
@@ -134,7 +132,6 @@ void Lane::copy(const Work& work) {
             throw;
         }
         bytes += chunk->bytes;
-        if (static_cast<std::size_t>(chunk->number) + 1 == table->chunks.size()) ++tables;
     }
     io::failpoint(io::Failpoint::copy_before_commit);
     committing_ = true;
@@ -142,8 +139,6 @@ void Lane::copy(const Work& work) {
     io::failpoint(io::Failpoint::copy_after_commit);
     committing_ = false;
     setup_.progress.loaded_bytes.fetch_add(bytes);
-    setup_.progress.tables_loaded.fetch_add(tables);
-    if (work.finish_too) setup_.progress.tables_finished.fetch_add(tables);
 }
 
 void Lane::copy_objects(const Work& work) {

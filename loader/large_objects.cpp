@@ -81,8 +81,8 @@ std::vector<LargeObject> list_objects(io::Connection& source, Oid first, Oid las
     const auto rows = source.query(kListObjects, range_params(first, last));
     std::vector<LargeObject> objects;
     for (int row = 0; row < rows.rows(); ++row) {
-        LargeObject object{static_cast<Oid>(rows.integer(row, 0)), rows.string(row, 1), {},
-                           rows.boolean(row, 3)};
+        LargeObject object{
+            static_cast<Oid>(rows.integer(row, 0)), rows.string(row, 1), {}, rows.boolean(row, 3)};
         if (!rows.is_null(row, 2)) object.comment = rows.string(row, 2);
         objects.push_back(std::move(object));
     }
@@ -125,8 +125,7 @@ std::vector<std::size_t> copy_starts(io::Connection& source, io::Connection& tar
 }
 
 /// Copies what follows the first `offset` bytes. Returns: the number of bytes copied.
-std::size_t copy_tail(io::Connection& source, io::Connection& target, Oid oid,
-                      std::size_t offset) {
+std::size_t copy_tail(io::Connection& source, io::Connection& target, Oid oid, std::size_t offset) {
     const std::size_t begin = offset;
     for (;;) {
         const auto place = std::to_string(oid) + ", " + std::to_string(offset);
@@ -179,7 +178,8 @@ std::string owners_and_comments(const std::vector<LargeObject>& objects, bool no
     std::string sql;
     for (const auto& object : objects) {
         const std::string name = "large object " + std::to_string(object.oid);
-        if (!no_owner) sql += "alter " + name + " owner to " + io::quote_ident(object.owner) + ";\n";
+        if (!no_owner)
+            sql += "alter " + name + " owner to " + io::quote_ident(object.owner) + ";\n";
         if (object.comment) {
             sql += "comment on " + name + " is " + io::quote_literal(*object.comment) + ";\n";
         }
@@ -190,8 +190,9 @@ std::string owners_and_comments(const std::vector<LargeObject>& objects, bool no
 std::string privileges(io::Connection& source, const std::vector<LargeObject>& objects) {
     std::string sql;
     const auto find = [&](Oid oid) {
-        return std::lower_bound(objects.begin(), objects.end(), oid,
-                                [](const LargeObject& object, Oid value) { return object.oid < value; });
+        return std::lower_bound(
+            objects.begin(), objects.end(), oid,
+            [](const LargeObject& object, Oid value) { return object.oid < value; });
     };
     // Take the owner's default rights away first, then give back what there is.
     for (const auto& object : objects) {
@@ -219,11 +220,13 @@ void apply(io::Connection& target, const std::string& name, const std::string& s
         target.execute({name, sql});
     } catch (io::Error& error) {
         if (error.sqlstate() == "42704") {
-            error.hint("create the roles first (pg_dumpall --roles-only) or use --no-owner "
-                       "--no-privileges");
+            error.hint(
+                "create the roles first (pg_dumpall --roles-only) or use --no-owner "
+                "--no-privileges");
         } else if (error.sqlstate() == "42501") {
-            error.hint("connect to the target as a member of the owners' roles or use --no-owner "
-                       "--no-privileges");
+            error.hint(
+                "connect to the target as a member of the owners' roles or use --no-owner "
+                "--no-privileges");
         }
         throw;
     }

@@ -5,181 +5,11 @@
 #include <string_view>
 #include <utility>
 
-#include "io/error.hpp"
 #include "io/temp_dir.hpp"
-#include "io/transaction.hpp"
 #include "loader/schema_script.hpp"
 
 namespace pghaul::loader {
 namespace {
-
-constexpr io::Query kListSettings{"list_settings", R"sql(
-    select pg_catalog.lower(name)
-      from pg_catalog.pg_settings
-)sql"};
-
-bool is_one_of(std::string_view value, std::initializer_list<std::string_view> values) {
-    return std::find(values.begin(), values.end(), value) != values.end();
-}
-
-std::string hint_for(const io::Error& error, std::string_view title, const SchemaOptions& options) {
-    const std::string_view message = error.what();
-    const auto& state = error.sqlstate();
-    const auto says = [&](std::string_view word) { return message.find(word) != message.npos; };
-    if (title.starts_with("EXTENSION ") && is_one_of(state, {"0A000", "58P01", "22023"})) {
-        return "install that extension's package on the target server, then run again";
-    }
-    if (title.starts_with("EXTENSION ") && state == "42501") {
-        return "create that extension on the target as a superuser; it is then left as it is";
-    }
-    if (is_one_of(state, {"42P07", "42710", "42723", "42P06", "42701"})) {
-        return "the target holds such an object already: use an empty database, or --schema-mode "
-               "exists if the whole schema is there";
-    }
-    if (state == "42501") {
-        return "connect to the target as a role that may do this and that is a member of the "
-               "owners' roles, or use --no-owner --no-privileges";
-    }
-    if (state == "42704" && says("role ")) {
-        return "create the roles first (pg_dumpall --roles-only on the source, psql on the "
-               "target) or use --no-owner --no-privileges";
-    }
-    if (state == "42704" && says("tablespace ")) {
-        return "create that tablespace on the target or use --no-tablespaces";
-    }
-    if (!options.selection.everything() && is_one_of(state, {"42704", "42P01", "42883", "3F000"})) {
-        return "the selection leaves out something that this needs: make that on the target "
-               "first, or select it too";
-    }
-    // The message may be in the server's own language.
-    if (state == "42704") {
-        return "if it is a role, create it first (pg_dumpall --roles-only) or use --no-owner "
-               "--no-privileges; if it is a tablespace, use --no-tablespaces; else the target's "
-               "version lacks it";
-    }
-    if (is_one_of(state, {"42601", "0A000", "42883"})) {
-        return "the target's version doesn't know this; change it on the source, or make the "
-               "schema yourself and use --schema-mode exists";
-    }
-    return error.hint();
-}
-
-/// A session on the target in which a script runs.
-class ScriptRunner {
-  public:
-    ScriptRunner(const io::ConnInfo& target, const SchemaOptions& options,
-                 const io::Interrupt& interrupt)
-        : options_(options),
-          target_(io::Connection::open(target, {.job = options.job,
-                                                .role = "schema",
-                                                .client_encoding = "UTF8",
-                                                .lock_timeout = std::chrono::milliseconds(0),
-                                                .extra = {}},
-                                       interrupt)) {
-        const auto names = target_.query(kListSettings);
-        for (int row = 0; row < names.rows(); ++row) known_settings_.insert(names.string(row, 0));
-        // Notices stay off: they are pg_dump's business, not the user's.
-        known_settings_.erase("client_min_messages");
-    }
-
-    void run(const SchemaScript& script, const RestoreOptions& restore) {
-        for (const auto& setting : script.settings) execute("settings", known({setting}));
-        const auto skipped = static_cast<std::size_t>(restore.entries_done);
-        if (skipped == 0) drop(script.drops);
-        for (std::size_t i = 0; i < std::min(skipped, script.entries.size()); ++i) {
-            execute("settings", known(script.entries[i].settings));
-        }
-        constexpr auto kStep = static_cast<std::size_t>(kEntriesPerTransaction);
-        for (std::size_t i = skipped; i < script.entries.size(); i += kStep) {
-            const auto end = std::min(script.entries.size(), i + kStep);
-            run_batch(script, i, end, restore.mark);
-        }
-        if (script.entries.empty() && skipped == 0) run_batch(script, 0, 0, restore.mark);
-    }
-
-  private:
-    void run_batch(const SchemaScript& script, std::size_t begin, std::size_t end,
-                   const RestoreMark& mark) {
-        try {
-            run_at_once(script, begin, end, mark);
-        } catch (const io::Error& error) {
-            if (error.poisons_connection() || error.retryable()) throw;
-            // Once more, one by one, to learn which entry it was.
-            run_one_by_one(script, begin, end, mark);
-        }
-    }
-
-    /// One round trip: on a distant server that is what counts.
-    void run_at_once(const SchemaScript& script, std::size_t begin, std::size_t end,
-                     const RestoreMark& mark) {
-        std::string sql;
-        for (std::size_t i = begin; i < end; ++i) {
-            sql += known(script.entries[i].settings) + script.entries[i].sql;
-        }
-        io::Transaction transaction(target_);
-        execute("schema", sql);
-        finish(transaction, end, end == script.entries.size(), mark);
-    }
-
-    void run_one_by_one(const SchemaScript& script, std::size_t begin, std::size_t end,
-                        const RestoreMark& mark) {
-        io::Transaction transaction(target_);
-        for (std::size_t i = begin; i < end; ++i) {
-            const auto& entry = script.entries[i];
-            try {
-                execute("schema", known(entry.settings) + entry.sql);
-            } catch (io::Error& error) {
-                error.hint(hint_for(error, entry.title, options_)).context("schema, " + entry.title);
-                throw;
-            }
-        }
-        finish(transaction, end, end == script.entries.size(), mark);
-    }
-
-    void finish(io::Transaction& transaction, std::size_t done, bool finished,
-                const RestoreMark& mark) {
-        if (mark) mark(target_, {static_cast<std::int64_t>(done), finished});
-        transaction.commit();
-    }
-
-    /// Several transactions, since dropping locks as creating does. A crash in between is no harm:
-    /// every statement has IF EXISTS, and the next attempt begins here again.
-    void drop(const std::vector<std::string>& drops) {
-        std::string sql;
-        for (std::size_t i = 0; i < drops.size(); ++i) {
-            sql += drops[i];
-            const bool last = i + 1 == drops.size();
-            if (!last && (i + 1) % static_cast<std::size_t>(kEntriesPerTransaction) != 0) continue;
-            try {
-                execute("schema_clean", sql);
-            } catch (io::Error& error) {
-                error.context("schema, dropping what an earlier attempt made");
-                throw;
-            }
-            sql.clear();
-        }
-    }
-
-    /// Those of the SET statements that this server understands; others are used as they are.
-    std::string known(const std::vector<std::string>& statements) const {
-        std::string sql;
-        for (const auto& statement : statements) {
-            if (!statement.starts_with("SET ") ||
-                known_settings_.contains(setting_name(statement))) {
-                sql += statement + "\n";
-            }
-        }
-        return sql;
-    }
-
-    void execute(std::string_view name, const std::string& sql) {
-        if (sql.find_first_not_of('\n') != sql.npos) target_.execute({name, sql});
-    }
-
-    const SchemaOptions& options_;
-    io::Connection target_;
-    std::set<std::string> known_settings_;
-};
 
 std::vector<std::string> restore_argv(const DumpTools& tools, const SchemaOptions& options,
                                       const std::string& section) {
@@ -192,8 +22,13 @@ std::vector<std::string> restore_argv(const DumpTools& tools, const SchemaOption
 
 using TocFilter = std::function<std::vector<TocLine>(std::vector<TocLine>)>;
 
-bool makes_index(const TocLine& line) {
-    return line.title.starts_with("INDEX ") || line.title.starts_with("CONSTRAINT ");
+/// Materialised views and functions are among the post-data only when they need a primary key
+/// (GROUP BY it); the former have indexes themselves.
+bool belongs_to_indexes(const TocLine& line) {
+    static constexpr std::array<std::string_view, 5> kKinds = {
+        "INDEX ", "CONSTRAINT ", "MATERIALIZED VIEW ", "FUNCTION ", "PROCEDURE "};
+    return std::any_of(kKinds.begin(), kKinds.end(),
+                       [&](std::string_view kind) { return line.title.starts_with(kind); });
 }
 
 SchemaScript read_script(const DumpTools& tools, const std::string& archive,
@@ -211,8 +46,8 @@ SchemaScript read_script(const DumpTools& tools, const std::string& archive,
 
     if (clean) argv.insert(argv.end(), {"--clean", "--if-exists"});
     const std::string script_file = files.path("script");
-    argv.insert(argv.end(), {"--use-list=" + files.write("list", list), "--file=" + script_file,
-                             archive_file});
+    argv.insert(argv.end(),
+                {"--use-list=" + files.write("list", list), "--file=" + script_file, archive_file});
     run_tool(argv, {}, interrupt);
     return parse_script(io::read_file(script_file), toc);
 }
@@ -248,7 +83,7 @@ void restore_pre_data(const DumpTools& tools, const std::string& archive,
     const auto all = [](std::vector<TocLine> toc) { return without_built(std::move(toc), {}); };
     const auto script =
         read_script(tools, archive, options, "pre-data", all, restore.clean, interrupt);
-    ScriptRunner(target, options, interrupt).run(script, restore);
+    run_script(script, target, options.job, options.selection.everything(), restore, interrupt);
 }
 
 void restore_rest(const DumpTools& tools, const std::string& archive, const io::ConnInfo& target,
@@ -257,12 +92,12 @@ void restore_rest(const DumpTools& tools, const std::string& archive, const io::
     const auto wanted = [&](std::vector<TocLine> toc) {
         toc = without_built(std::move(toc), built);
         std::erase_if(toc, [part](const TocLine& line) {
-            return makes_index(line) != (part == RestPart::indexes);
+            return belongs_to_indexes(line) != (part == RestPart::indexes);
         });
         return toc;
     };
     const auto script = read_script(tools, archive, options, "post-data", wanted, false, interrupt);
-    ScriptRunner(target, options, interrupt).run(script, restore);
+    run_script(script, target, options.job, options.selection.everything(), restore, interrupt);
 }
 
 }  // namespace pghaul::loader

@@ -29,7 +29,8 @@ std::optional<std::string> take(Pending& pending, std::string_view header) {
     // The listing ends with an owner that the header may leave out (--no-owner), so tags "a" and
     // "a b" can both fit: the shortest is meant, the others have longer headers of their own.
     auto best = pending.end();
-    for (auto it = pending.lower_bound(start); it != pending.end() && it->starts_with(start); ++it) {
+    for (auto it = pending.lower_bound(start); it != pending.end() && it->starts_with(start);
+         ++it) {
         if (best == pending.end() || it->size() < best->size()) best = it;
     }
     if (best == pending.end()) return {};
@@ -62,8 +63,8 @@ std::vector<std::string> take_trailing_settings(std::string& sql) {
 void parse_preamble(const std::string& text, SchemaScript& script) {
     std::istringstream lines(text);
     for (std::string line; std::getline(lines, line);) {
-        const bool drop = line.starts_with("DROP ") || line.starts_with("ALTER ") ||
-                          line.starts_with("CREATE ");
+        const bool drop =
+            line.starts_with("DROP ") || line.starts_with("ALTER ") || line.starts_with("CREATE ");
         if (line.starts_with("SET ") || line.starts_with("SELECT pg_catalog.set_config(")) {
             script.settings.push_back(line);
         } else if (drop) {

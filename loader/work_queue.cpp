@@ -20,7 +20,8 @@ constexpr std::size_t kGroupTables = 64;
 constexpr std::int64_t kSmallIndex = std::int64_t{4} << 20;
 
 bool is_small(const TablePlan& table) {
-    return table.freeze && table.method == Method::whole &&
+    return table.method == Method::whole &&
+           table.info.kind != snapshot::TableKind::extension_config &&
            table.info.bytes() + table.info.index_bytes <= kSmallTable;
 }
 
@@ -73,7 +74,8 @@ WorkQueue::WorkQueue(const snapshot::Plan& plan, const snapshot::LoadedChunks& l
     }
     group_small_tables();
     for (auto& table : tables_) {
-        if (table.copied() && table.copying == 0 && !table.finished) copied(table);
+        if (table.copied()) copied(table);
+        if (table.finished) count(0, 1);
     }
 }
 
@@ -98,7 +100,14 @@ void WorkQueue::group_small_tables() {
     flush();
 }
 
+void WorkQueue::count(int loaded, int finished) const {
+    if (options_.progress == nullptr) return;
+    options_.progress->tables_loaded += loaded;
+    options_.progress->tables_finished += finished;
+}
+
 void WorkQueue::copied(TableState& table) {
+    count(1, 0);
     table.copy_left = 0;
     if (!options_.finish || table.finished) return;
     for (const auto& index : table.plan->info.indexes) {
@@ -248,6 +257,7 @@ void WorkQueue::done(int, const Work& work) {
                 table.copy_left -= static_cast<double>(chunk->bytes);
                 if (work.finish_too) {
                     table.finished = true;
+                    count(1, 1);
                 } else if (table.copied()) {
                     copied(table);
                 }
@@ -261,6 +271,7 @@ void WorkQueue::done(int, const Work& work) {
             auto& table = tables_[static_cast<std::size_t>(work.table->number)];
             table.finishing = false;
             table.finished = true;
+            count(0, 1);
             break;
         }
         case Work::Kind::release_source: break;

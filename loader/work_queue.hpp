@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "io/progress.hpp"
 #include "snapshot/journal.hpp"
 #include "snapshot/plan.hpp"
 
@@ -53,6 +54,8 @@ class WorkQueue {
         int streams = 1;
         /// False: copy only (--until copied).
         bool finish = true;
+        /// Counts tables as they are loaded and finished, if given.
+        io::RunProgress* progress = nullptr;
         /// Called once, by a stream, when the last chunk has been read and loaded.
         std::function<void()> on_all_copied = [] {};
     };
@@ -103,6 +106,7 @@ class WorkQueue {
     int place_for(const StreamState& stream, const TableState& table) const;
     double path(const TableState& table) const { return table.copy_left + table.index_left; }
     void copied(TableState& table);
+    void count(int loaded, int finished) const;
     bool copying_over() const;
 
     Options options_;

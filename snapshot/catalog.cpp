@@ -9,6 +9,7 @@
 
 #include "io/error.hpp"
 #include "snapshot/catalog_sql.hpp"
+#include "snapshot/keeper_sql.hpp"
 
 namespace pghaul::snapshot {
 namespace {
@@ -260,7 +261,13 @@ void read_others(io::Connection& source, const std::string& oids, Catalog& catal
     for (int row = 0; row < rows.rows(); ++row) {
         const auto qualified = io::quote_qualified(rows.text(row, 1), rows.text(row, 2));
         switch (rows.text(row, 3).front()) {
-            case 'S': catalog.sequences.push_back({rows.string(row, 1), rows.string(row, 2)}); break;
+            case 'S':
+                catalog.sequences.push_back({rows.string(row, 1), rows.string(row, 2)});
+                if (!rows.boolean(row, 6)) {
+                    catalog.unreadable.push_back("sequence " + display_name(rows.string(row, 1),
+                                                                            rows.string(row, 2)));
+                }
+                break;
             case 'p':
                 if (!rows.boolean(row, 5)) catalog.partition_roots.push_back(qualified);
                 break;
@@ -289,6 +296,21 @@ void read_others(io::Connection& source, const std::string& oids, Catalog& catal
     }
 }
 
+Catalog read_all(io::Connection& source, const std::vector<Oid>& chosen) {
+    Catalog catalog;
+    const std::string oids = oid_array(chosen);
+    const Types types(source);
+    TableMap tables = read_tables(source, oids, catalog);
+    read_columns(source, oids, types, tables);
+    read_keys(source, oids, types, tables);
+    read_indexes(source, oids, tables);
+    read_foreign_keys(source, oids, catalog);
+    read_others(source, oids, catalog);
+    catalog.lock_capacity = std::stoll(source.query_value(kLockCapacity));
+    for (auto& [oid, table] : tables) catalog.tables.push_back(std::move(table));
+    return catalog;
+}
+
 }  // namespace
 
 std::string for_version(const io::Query& query, int server_major) {
@@ -314,19 +336,28 @@ std::string oid_array(const std::vector<Oid>& oids) {
     return text + "}";
 }
 
+void explain_lock_timeout(io::Connection& source, const std::vector<Oid>& tables,
+                          io::Error& error) {
+    const auto rows = source.query(kExclusiveLocks, {oid_array(tables)});
+    std::string text;
+    for (int row = 0; row < rows.rows(); ++row) {
+        text += (row == 0 ? "" : "; ") + rows.string(row, 0) + " is held by pid " +
+                rows.string(row, 1) + " (" + rows.string(row, 2) + ", for " + rows.string(row, 3) +
+                " s): " + rows.string(row, 4);
+    }
+    if (!text.empty()) error.detail(text);
+    error.exit_code(io::ExitCode::stopped).hint("wait for that session or end it, then run again");
+}
+
 Catalog read_catalog(io::Connection& source, const std::vector<Oid>& chosen) {
-    Catalog catalog;
-    const std::string oids = oid_array(chosen);
-    const Types types(source);
-    TableMap tables = read_tables(source, oids, catalog);
-    read_columns(source, oids, types, tables);
-    read_keys(source, oids, types, tables);
-    read_indexes(source, oids, tables);
-    read_foreign_keys(source, oids, catalog);
-    read_others(source, oids, catalog);
-    catalog.lock_capacity = std::stoll(source.query_value(kLockCapacity));
-    for (auto& [oid, table] : tables) catalog.tables.push_back(std::move(table));
-    return catalog;
+    try {
+        return read_all(source, chosen);
+    } catch (io::Error& error) {
+        if (error.sqlstate() == "55P03" && !source.in_transaction()) {
+            explain_lock_timeout(source, chosen, error);
+        }
+        throw;
+    }
 }
 
 }  // namespace pghaul::snapshot

@@ -26,7 +26,12 @@ struct Catalog {
     std::int64_t lock_capacity = 0;
 };
 
-/// Throws: io::Error.
+/// Adds to a lock timeout (55P03) who locks which of the tables, and what to do.
+/// Requires: the connection is not in a failed transaction.
+void explain_lock_timeout(io::Connection& source, const std::vector<Oid>& tables, io::Error& error);
+
+/// Throws: io::Error; with the lock's holder when a table stays locked against readers, since
+/// reading sizes and definitions takes a lock too.
 Catalog read_catalog(io::Connection& source, const std::vector<Oid>& chosen);
 
 /// The statement for a server of this major version: lines marked "-- since N" above it removed.

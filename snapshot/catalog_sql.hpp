@@ -90,7 +90,8 @@ inline constexpr io::Query kListTypes{"list_types", R"sql(
 )sql"};
 
 /// Rows: one per column of every index that can serve as a key, in key order. A usable column is
-/// sorted ascending by its type's own < and >= under its own collation.
+/// sorted ascending by its type's own < and >= under its own collation. Included columns have no
+/// operator class: they are no part of the key.
 inline constexpr io::Query kListKeys{"list_keys", R"sql(
     select i.indrelid::pg_catalog.int8,
            i.indexrelid::pg_catalog.int8,
@@ -126,14 +127,17 @@ inline constexpr io::Query kListKeys{"list_keys", R"sql(
        and i.indexprs is null
        and not exists (
            select 1
-             from pg_catalog.pg_attribute as n
-            where n.attrelid = i.indrelid
-              and n.attnum = any(i.indkey::pg_catalog.int2[])
-              and not n.attnotnull)
+             from unnest(i.indkey::pg_catalog.int2[], i.indclass::pg_catalog.oid[])
+                  as n(attnum, opclass)
+             join pg_catalog.pg_attribute as na
+               on na.attrelid = i.indrelid and na.attnum = n.attnum
+            where n.opclass is not null
+              and not na.attnotnull)
      order by i.indrelid, i.indexrelid, k.place
 )sql"};
 
-/// Rows: one per index of the chosen tables, with its constraint if it has one.
+/// Rows: one per index of the chosen tables, with its constraint if it has one. Keys WITHOUT
+/// OVERLAPS count as exclusion constraints: they can't adopt an index either.
 inline constexpr io::Query kListIndexes{"list_indexes", R"sql(
     select i.indrelid::pg_catalog.int8,
            i.indexrelid::pg_catalog.int8,
@@ -142,7 +146,7 @@ inline constexpr io::Query kListIndexes{"list_indexes", R"sql(
            coalesce(pg_catalog.pg_relation_size(i.indexrelid), 0),
            coalesce(con.oid, 0)::pg_catalog.int8,
            coalesce(con.conname, ''),
-           coalesce(con.contype::pg_catalog.text, ''),
+           case when i.indisexclusion then 'x' else coalesce(con.contype::pg_catalog.text, '') end,
            coalesce(pg_catalog.pg_get_constraintdef(con.oid), ''),
            coalesce(con.condeferrable, false),
            coalesce(con.condeferred, false),
@@ -192,7 +196,8 @@ inline constexpr io::Query kListOthers{"list_others", R"sql(
            c.relname,
            c.relkind,
            c.relispopulated,
-           c.relispartition
+           c.relispartition,
+           c.relkind <> 'S' or pg_catalog.has_sequence_privilege(c.oid, 'select')
       from pg_catalog.pg_class as c
       join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
      where c.oid = any($1::pg_catalog.oid[])

@@ -11,24 +11,31 @@ namespace pghaul::snapshot {
 namespace {
 
 // Pages sampled per chunk. On a heap in key order a page is one sample, so a bound is off by about
-// a page's share of a chunk; on a heap in random order each row is one and 16 rows come from each
-// page. Either way the largest chunk stays well below 1.5 times the mean
+// a page's share of a chunk; on a heap in random order each row is one and up to 16 rows come from
+// each page. Either way the largest chunk stays well below 1.5 times the mean
 // (tests/snapshot/cut_test.cpp). Huge tables take fewer per chunk to bound the random reads:
 // 512 chunks * 48 pages = 25 thousand reads.
 constexpr std::int64_t kPagesPerChunk = 48;
 constexpr std::int64_t kPagesPerChunkOfMany = 16;
 constexpr int kMany = 512;
-constexpr std::int64_t kRowsPerPage = 16;
+// Line pointers tried per page, among twice as many as it has rows: where every row was updated in
+// place, the lower half only redirects, and no row is found under it.
+constexpr std::int64_t kTriesPerPage = 32;
+constexpr std::int64_t kFewestSlots = 8;
+constexpr std::int64_t kMostSlots = 291;  // MaxHeapTuplesPerPage with 8 kB pages
+constexpr double kUnknownRowsPerPage = 60;
 
 std::string sampled_rows(const TableInfo& table, int chunks) {
     const std::int64_t pages = std::max<std::int64_t>(table.pages, 1);
     const std::int64_t wanted = chunks * (chunks > kMany ? kPagesPerChunkOfMany : kPagesPerChunk);
     const std::int64_t sampled = std::min(pages, wanted);
-    // Line pointers of a page to try; those that hold no live row give none, which costs nothing.
-    const double per_page =
-        table.row_estimate > 0 ? table.row_estimate / static_cast<double>(pages) : 60;
-    const auto slots = std::clamp<std::int64_t>(std::llround(per_page), 1, 290);
-    const std::int64_t tried = std::min(slots, kRowsPerPage);
+    // A line pointer that holds no live row gives none, which costs next to nothing.
+    const double per_page = table.row_estimate > 0
+                                ? table.row_estimate / static_cast<double>(pages)
+                                : kUnknownRowsPerPage;
+    const auto slots =
+        std::clamp<std::int64_t>(std::llround(2 * per_page), kFewestSlots, kMostSlots);
+    const std::int64_t tried = std::min(slots, kTriesPerPage);
     return fmt::format(
         "select ('(' || (p * {0} + {0} / 2) / {1} || ',' || 1 + s * {2} / {3} || ')')"
         "::pg_catalog.tid"

@@ -1,7 +1,5 @@
 #include "snapshot/keeper.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "io/error.hpp"
@@ -26,17 +24,10 @@ std::vector<std::pair<Oid, std::string>> identity(const std::vector<TableInfo>& 
     return list;
 }
 
-std::string blockers_of(io::Connection& connection, const std::vector<TableInfo>& tables) {
+std::vector<Oid> oids_of(const std::vector<TableInfo>& tables) {
     std::vector<Oid> oids;
     for (const auto& table : tables) oids.push_back(table.oid);
-    const auto rows = connection.query(kExclusiveLocks, {oid_array(oids)});
-    std::string text;
-    for (int row = 0; row < rows.rows(); ++row) {
-        text += fmt::format("{}{} is held by pid {} ({}, for {} s): {}", row == 0 ? "" : "; ",
-                            rows.text(row, 0), rows.text(row, 1), rows.text(row, 2),
-                            rows.text(row, 3), rows.text(row, 4));
-    }
-    return text;
+    return oids;
 }
 
 }  // namespace
@@ -83,10 +74,7 @@ bool Keeper::try_take(const Selection& selection) {
         source.execute({"rollback", "rollback"});
         if (error.sqlstate() == "42P01") return false;  // dropped meanwhile: look again
         if (error.sqlstate() == "55P03") {
-            const auto blockers = blockers_of(source, before.tables);
-            if (!blockers.empty()) error.detail(blockers);
-            error.exit_code(io::ExitCode::stopped)
-                .hint("wait for that session or end it, then run again");
+            explain_lock_timeout(source, oids_of(before.tables), error);
         }
         throw;
     }

@@ -31,10 +31,12 @@ inline constexpr io::Query kExclusiveLocks{"exclusive_locks", R"sql(
      limit 5
 )sql"};
 
-/// $1 application_name prefix. Rows: application name, what it waits for, blocking pid, who, query.
+/// $1 application_name prefix. Rows: application name, what it waits for (null: it works), its
+/// query, blocking pid, who, query.
 inline constexpr io::Query kWaits{"waits", R"sql(
     select a.application_name,
-           coalesce(a.wait_event_type || ':' || a.wait_event, 'running'),
+           a.wait_event_type || ':' || a.wait_event,
+           pg_catalog."left"(pg_catalog.regexp_replace(a.query, '\s+', ' ', 'g'), 80),
            b.pid,
            coalesce(b.usename, ''),
            coalesce(pg_catalog."left"(pg_catalog.regexp_replace(b.query, '\s+', ' ', 'g'), 80), '')

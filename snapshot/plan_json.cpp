@@ -14,11 +14,42 @@ std::string dump(const json& value) {
     return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-json to_value(const std::optional<Key>& key) { return key ? json(*key) : json(nullptr); }
+bool is_utf8(const std::string& text) {
+    try {
+        json(text).dump();
+        return true;
+    } catch (const json::type_error&) {
+        return false;
+    }
+}
+
+/// Keys of SQL_ASCII sources may be any bytes, and a changed bound would lose rows: such a key is
+/// written as the list of its bytes.
+json to_value(const std::optional<Key>& key) {
+    if (!key) return nullptr;
+    json values = json::array();
+    for (const auto& value : *key) {
+        if (is_utf8(value)) {
+            values.push_back(value);
+        } else {
+            values.push_back(std::vector<unsigned char>(value.begin(), value.end()));
+        }
+    }
+    return values;
+}
 
 std::optional<Key> key_from(const json& value) {
     if (value.is_null()) return std::nullopt;
-    return value.get<Key>();
+    Key key;
+    for (const auto& part : value) {
+        if (part.is_string()) {
+            key.push_back(part);
+        } else {
+            const auto bytes = part.get<std::vector<unsigned char>>();
+            key.emplace_back(bytes.begin(), bytes.end());
+        }
+    }
+    return key;
 }
 
 json to_value(const IndexInfo& index) {

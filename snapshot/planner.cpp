@@ -9,6 +9,7 @@ namespace {
 
 // Below this a second stream costs more (no FREEZE, rows out of key order) than it wins.
 constexpr std::int64_t kSmallestLongPole = std::int64_t{64} << 20;
+constexpr std::int64_t kSmallestFrozen = std::int64_t{1} << 20;
 // ctid range scans read just their pages from this version on; before, each would scan it all.
 constexpr int kTidRangeScans = 14;
 
@@ -45,9 +46,11 @@ TablePlan plan_table(io::Connection& source, TableInfo info, std::int64_t total_
     for (const auto& range : ranges) {
         table.chunks.push_back({static_cast<int>(table.chunks.size()), range, share});
     }
-    // An extension's own rows stand in its table already: nothing there may be truncated.
+    // An extension's own rows stand in its table already: nothing there may be truncated. For a
+    // small table TRUNCATE costs more (three new files, one of them synced) than a vacuum later.
     table.freeze = options.freeze && table.method == Method::whole &&
-                   table.info.kind != TableKind::extension_config;
+                   table.info.kind != TableKind::extension_config &&
+                   table.info.bytes() > kSmallestFrozen;
     return table;
 }
 

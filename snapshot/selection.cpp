@@ -102,6 +102,8 @@ PatternRegex pattern_regex(const std::string& pattern) {
             current += '.';
         } else if (c == '$') {
             current += "\\$";
+        } else if (pattern.compare(i, 2, "[]") == 0) {
+            current += "\\[";  // psql's exception: [] is a name's end, not an empty class
         } else {
             current += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
         }

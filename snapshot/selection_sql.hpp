@@ -44,8 +44,9 @@ inline constexpr io::Query kMatchTables{"match_tables", R"sql(
       join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
      where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
        and c.relname operator(pg_catalog.~) $2::pg_catalog.text
-       and (n.nspname operator(pg_catalog.~) $1::pg_catalog.text
-            or ($1::pg_catalog.text = '' and pg_catalog.pg_table_is_visible(c.oid)))
+       and case when $1::pg_catalog.text = '' then pg_catalog.pg_table_is_visible(c.oid)
+                else n.nspname operator(pg_catalog.~) $1::pg_catalog.text
+           end
        and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast', 'pghaul')
 )sql"};
 

@@ -42,7 +42,7 @@ struct IndexInfo {
     /// 0 if it belongs to no constraint.
     Oid constraint_oid = 0;
     std::string constraint_name;
-    /// p, u or x as in pg_constraint; empty for none.
+    /// p, u or x as in pg_constraint, x also for a key WITHOUT OVERLAPS; empty for none.
     std::string constraint_kind;
     /// What follows ADD CONSTRAINT name, for kinds that can't adopt an index.
     std::string constraint_definition;

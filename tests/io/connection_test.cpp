@@ -136,8 +136,10 @@ TEST_F(ConnectionTest, EndsAStatementOnBothSidesWhenInterrupted) {
     const int pid = connection->backend_pid();
     std::jthread stopper([&] {
         eventually([&] {
-            return psql(admin(), "select count(*) from pg_stat_activity where state = 'active' "
-                                 "and wait_event = 'PgSleep' and pid = " + std::to_string(pid)) == "1";
+            return psql(admin(),
+                        "select count(*) from pg_stat_activity where state = 'active' "
+                        "and wait_event = 'PgSleep' and pid = " +
+                            std::to_string(pid)) == "1";
         });
         interrupt_.fire();
     });
@@ -194,10 +196,12 @@ TEST_F(ConnectionTest, GivesUpOnASocketThatAcceptsAndNeverAnswers) {
 }
 
 TEST_F(ConnectionTest, ToldApartFromAServerThatRefusesUs) {
-    const auto absent = error_of([&] { connect("host=127.0.0.1 port=1 user=x dbname=x", interrupt_); });
+    const auto absent =
+        error_of([&] { connect("host=127.0.0.1 port=1 user=x dbname=x", interrupt_); });
     EXPECT_EQ(absent.exit_code(), ExitCode::stopped);
     EXPECT_TRUE(absent.retryable());
-    const auto refused = error_of([&] { connect(shared_cluster().conninfo("nowhere"), interrupt_); });
+    const auto refused =
+        error_of([&] { connect(shared_cluster().conninfo("nowhere"), interrupt_); });
     EXPECT_EQ(refused.exit_code(), ExitCode::failed);
     EXPECT_FALSE(refused.retryable());
     EXPECT_NE(std::string(refused.what()).find("\"nowhere\" does not exist"), std::string::npos);

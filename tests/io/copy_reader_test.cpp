@@ -80,13 +80,18 @@ TEST_F(CopyReaderTest, LeftEarlyIsCancelledWithItsConnection) {
     }));
 }
 
-TEST_F(CopyReaderTest, IsInterrupted) {
-    CopyReader reader(connection_, "read",
-                      "copy (select pg_catalog.pg_sleep(60) from pg_catalog.generate_series(1, 9)) "
-                      "to stdout");
-    std::jthread stopper([&] { interrupt_.fire(); });
-    Block block;
-    EXPECT_THROW(reader.read(block), Interrupted);
+TEST_F(CopyReaderTest, IsInterruptedWhileTheServerSendsNothing) {
+    std::jthread stopper([&] {
+        eventually([&] {
+            return psql(admin(),
+                        "select count(*) from pg_stat_activity "
+                        "where wait_event = 'PgSleep'") == "1";
+        });
+        interrupt_.fire();
+    });
+    // The server keeps the answer to the COPY itself in its buffer until there is more to send.
+    EXPECT_THROW(CopyReader(connection_, "read", "copy (select pg_catalog.pg_sleep(60)) to stdout"),
+                 Interrupted);
 }
 
 }  // namespace

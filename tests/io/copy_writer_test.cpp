@@ -42,9 +42,10 @@ class CopyWriterTest : public test::ServerTest {
 };
 
 TEST_F(CopyWriterTest, MakesTheSameRowsInEitherFormat) {
-    psql(database_, "create table a as select i, repeat(chr(i % 100 + 1), i % 3000) as t, i / 7.0 "
-                    "as n, null::int as nothing from generate_series(1, 5000) i; "
-                    "create table b (like a)");
+    psql(database_,
+         "create table a as select i, repeat(chr(i % 100 + 1), i % 3000) as t, i / 7.0 "
+         "as n, null::int as nothing from generate_series(1, 5000) i; "
+         "create table b (like a)");
     for (const auto* options : {"", "(format binary)"}) {
         psql(database_, "truncate b");
         EXPECT_EQ(copy(options), (std::pair<std::int64_t, std::int64_t>{5000, 5000})) << options;
@@ -63,8 +64,9 @@ TEST_F(CopyWriterTest, CopiesNoRowsAndRowsWithoutColumns) {
 }
 
 TEST_F(CopyWriterTest, CopiesARowLargerThanABlock) {
-    psql(database_, "create table a as select repeat('0123456789', 4000000) as t; "
-                    "create table b (like a)");
+    psql(database_,
+         "create table a as select repeat('0123456789', 4000000) as t; "
+         "create table b (like a)");
     for (const auto* options : {"", "(format binary)"}) {
         psql(database_, "truncate b");
         EXPECT_EQ(copy(options).second, 1) << options;
@@ -111,9 +113,10 @@ TEST_F(CopyWriterTest, KeepsNothingWithoutFinish) {
         writer.write(block_of("1\n"));
     }
     EXPECT_TRUE(test::eventually([&] {
-        return psql(database_, "select count(*) from pg_stat_activity "
-                               "where application_name = 'pghaul/test/test' "
-                               "and datname = current_database()") == "0";
+        return psql(database_,
+                    "select count(*) from pg_stat_activity "
+                    "where application_name = 'pghaul/test/test' "
+                    "and datname = current_database()") == "0";
     }));
     EXPECT_EQ(psql(database_, "select count(*) from b"), "0");
 }
@@ -122,8 +125,7 @@ TEST_F(CopyWriterTest, RunsTheStatementsBeforeTheCopy) {
     psql(database_, "create table b(id int); insert into b values (7)");
     auto target = connect(database_, interrupt_);
     Transaction transaction(target);
-    CopyWriter writer(target, "write",
-                      "truncate public.b; copy public.b from stdin with (freeze)");
+    CopyWriter writer(target, "write", "truncate public.b; copy public.b from stdin with (freeze)");
     writer.write(block_of("1\n2\n"));
     EXPECT_EQ(writer.finish(), 2);
     transaction.commit();
@@ -151,8 +153,9 @@ TEST_F(CopyWriterTest, IsInterruptedWhileTheServerWaitsForALock) {
     auto target = connect(database_, interrupt_);
     std::jthread stopper([&] {
         test::eventually([&] {
-            return psql(database_, "select count(*) from pg_stat_activity "
-                                   "where wait_event_type = 'Lock'") != "0";
+            return psql(database_,
+                        "select count(*) from pg_stat_activity "
+                        "where wait_event_type = 'Lock'") != "0";
         });
         interrupt_.fire();
     });

@@ -36,7 +36,8 @@ TEST(Error, OfInterruptionAsksToRunAgain) {
 }
 
 TEST(Error, IsRetryableForWhatPassesByItself) {
-    for (const auto* state : {"08006", "08001", "40001", "40P01", "55P03", "57P01", "57P02", "57P03"}) {
+    for (const auto* state :
+         {"08006", "08001", "40001", "40P01", "55P03", "57P01", "57P02", "57P03"}) {
         EXPECT_TRUE(is_retryable_sqlstate(state)) << state;
     }
     for (const auto* state : {"", "23505", "22021", "42P01", "53100", "XX001", "25006"}) {

@@ -33,8 +33,8 @@ TEST(Process, GivesExitCodeAndBothOutputs) {
 
 TEST(Process, TakesLargeOutputsOfBothKindsAtOnce) {
     const Interrupt interrupt;
-    const auto output = shell(
-        "head -c 3000000 /dev/zero >&2 & head -c 3000000 /dev/zero; wait", interrupt);
+    const auto output =
+        shell("head -c 3000000 /dev/zero >&2 & head -c 3000000 /dev/zero; wait", interrupt);
     EXPECT_EQ(output.out, std::string(3000000, '\0'));
     EXPECT_EQ(output.err.size(), 3000000U);
 }
@@ -42,8 +42,8 @@ TEST(Process, TakesLargeOutputsOfBothKindsAtOnce) {
 TEST(Process, AddsToTheEnvironmentAndReplacesInIt) {
     const Interrupt interrupt;
     ::setenv("PGHAUL_TEST_VARIABLE", "old", 1);
-    const auto output = shell("echo \"$PGHAUL_TEST_VARIABLE,$PATH\"", interrupt,
-                              {{"PGHAUL_TEST_VARIABLE", "new"}});
+    const auto output =
+        shell("echo \"$PGHAUL_TEST_VARIABLE,$PATH\"", interrupt, {{"PGHAUL_TEST_VARIABLE", "new"}});
     EXPECT_EQ(output.out, std::string("new,") + std::getenv("PATH") + "\n");
 }
 
@@ -76,9 +76,9 @@ TEST(Process, IsEndedWhenInterrupted) {
         interrupt.fire();
     });
     const auto start = Clock::now();
-    EXPECT_THROW(shell("echo $$ > " + pid_file + "; : > " + pid_file + ".ready; exec sleep 60",
-                       interrupt),
-                 Interrupted);
+    EXPECT_THROW(
+        shell("echo $$ > " + pid_file + "; : > " + pid_file + ".ready; exec sleep 60", interrupt),
+        Interrupted);
     EXPECT_LT(Clock::now() - start, seconds(10));
     EXPECT_NE(::kill(std::stoi(read_file(pid_file)), 0), 0) << "the child is still there";
 }

@@ -39,7 +39,8 @@ TEST(Arrays, RoundTrip) {
     std::mt19937 random(seed);
     for (int round = 0; round < 500; ++round) {
         std::vector<std::string> values;
-        for (auto count = random() % 5; count > 0; --count) values.push_back(random_text(random, 6));
+        for (auto count = random() % 5; count > 0; --count)
+            values.push_back(random_text(random, 6));
         EXPECT_EQ(parse_array(array_literal(values)), values);
     }
 }
@@ -80,8 +81,8 @@ TEST_F(QuotingOnAServer, GivesBackTheSameText) {
 TEST_F(QuotingOnAServer, PassesArraysAsParametersAndBack) {
     auto connection = test::connect(test::shared_cluster().conninfo("postgres"), interrupt_);
     const std::vector<std::string> values = {"", "NULL", "a,b", "\"", "\\", "{x}", " ä "};
-    const auto text = connection.query_value({"array", "select $1::pg_catalog.text[]"},
-                                             {array_literal(values)});
+    const auto text =
+        connection.query_value({"array", "select $1::pg_catalog.text[]"}, {array_literal(values)});
     EXPECT_EQ(parse_array(text), values);
 }
 

@@ -1,0 +1,185 @@
+// How a run is steered and watched: signals, time windows, one run at a time, locks in the way,
+// progress, JSON, the configuration file, status.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "tests/cmd/haul_steps.hpp"
+#include "tests/support/shared_servers.hpp"
+
+namespace pghaul::test {
+namespace {
+
+using namespace std::chrono_literals;
+using nlohmann::json;
+
+class Control : public HaulTest {
+  protected:
+    static Pair gated_pair() { return fresh_pair(gated_table()); }
+    static std::string in_chunks() { return "--chunk-size=1MB"; }
+};
+
+TEST_F(Control, ASignalStopsTheRunTidilyWithinFiveSeconds) {
+    for (const int signal : {SIGINT, SIGTERM}) {
+        const auto pair = gated_pair();
+        Gate gate(pair);
+        ChildProcess child(run_argv(pair, {in_chunks(), "-j", "1"}));
+        ASSERT_TRUE(gate.reached());
+        child.kill(signal);
+        const auto result = child.wait(5s);
+        ASSERT_TRUE(result.has_value()) << "still running after 5 s";
+        EXPECT_TRUE(refused(*result, 75, {"signal"}));
+        EXPECT_TRUE(no_sessions_left()) << pghaul_sessions(source_server())
+                                        << pghaul_sessions(target_server());
+        gate.open();
+        const auto loaded = pair.target_sql("select count(*) from pghaul.chunk where loaded_at is not "
+                                            "null;");
+        EXPECT_NE(loaded, "0");
+        EXPECT_TRUE(exited(run(pair, {in_chunks(), "--source-is-quiet"}), 0));
+        EXPECT_TRUE(equal(pair, true));
+    }
+}
+
+TEST_F(Control, ASignalStopsARunThatWaitsForALock) {
+    const auto pair = fresh_pair("create table t as select 1 as a;");
+    Holder holder(pair.source, "begin; lock table public.t in access exclusive mode");
+    ChildProcess child(run_argv(pair));
+    ASSERT_TRUE(eventually([&] {
+        return pair.source_sql("select count(*) > 0 from pg_locks where not granted;") == "t";
+    }));
+    child.kill(SIGINT);
+    const auto result = child.wait(5s);
+    ASSERT_TRUE(result.has_value()) << "still running after 5 s";
+    EXPECT_TRUE(exited(*result, 75));
+    EXPECT_TRUE(no_sessions_left());
+}
+
+TEST_F(Control, ATableThatIsLockedNamesTheSessionInTheWay) {
+    const auto pair = fresh_pair("create table \"in .use\" as select 1 as a;");
+    Holder holder(pair.source, "begin; lock table public.\"in .use\" in access exclusive mode");
+    const auto result = run(pair);
+    EXPECT_TRUE(refused(result, 75, {"in .use", "pid " + std::to_string(holder.pid()),
+                                     "lock table", "run again"}));
+    holder.let_go();
+    EXPECT_TRUE(exited(run(pair), 0));
+    EXPECT_TRUE(equal(pair, true));
+}
+
+TEST_F(Control, OneRunHoldsAJobAtATime) {
+    const auto pair = gated_pair();
+    Gate gate(pair);
+    ChildProcess first(run_argv(pair, {in_chunks()}));
+    ASSERT_TRUE(gate.reached());
+    const auto second = run(pair, {in_chunks()});
+    EXPECT_TRUE(refused(second, 75, {"is being run by", "process " + std::to_string(first.pid())}));
+    const auto dropping = drop(pair);
+    EXPECT_TRUE(refused(dropping, 75, {"process " + std::to_string(first.pid())}));
+
+    const auto status = pghaul({"status", "--json", "--target", pair.target});
+    ASSERT_TRUE(exited(status, 0));
+    const auto said = json::parse(status.out);
+    EXPECT_EQ(said.at("running"), true);
+    EXPECT_EQ(said.at("phase"), "copying");
+    EXPECT_EQ(said.at("job"), pair.name);
+    EXPECT_GE(said.at("chunks"), 4);
+    EXPECT_LT(said.at("chunks_loaded"), said.at("chunks"));
+
+    gate.open();
+    const auto result = first.wait(60s);
+    ASSERT_TRUE(result.has_value());
+    EXPECT_TRUE(exited(*result, 0));
+    EXPECT_TRUE(equal(pair, true));
+    const auto after = pghaul({"status", "--target", pair.target});
+    EXPECT_TRUE(exited(after, 0));
+    EXPECT_TRUE(holds(after.out, "phase     done"));
+}
+
+TEST_F(Control, ATimeWindowEndsBetweenChunksAndTheNextRunGoesOn) {
+    const auto pair = gated_pair();
+    Gate gate(pair);
+    const auto began = std::chrono::steady_clock::now();
+    const Arguments window = {in_chunks(), "-j", "1", "--source-is-quiet", "--max-runtime", "2s"};
+    ChildProcess child(run_argv(pair, window));
+    ASSERT_TRUE(gate.reached());
+    // The window closes while the gate holds a chunk; that chunk is still finished.
+    ASSERT_TRUE(eventually([&] { return std::chrono::steady_clock::now() > began + 3s; }));
+    gate.open();
+    const auto result = child.wait(20s);
+    ASSERT_TRUE(result.has_value());
+    EXPECT_TRUE(refused(*result, 75, {"the time is up", "chunks loaded"}));
+    const auto loaded = pair.target_sql(
+        "select count(*) filter (where loaded_at is not null) between 1 and count(*) - 1 "
+        "from pghaul.chunk;");
+    EXPECT_EQ(loaded, "t");
+    EXPECT_TRUE(exited(run(pair, {in_chunks(), "--source-is-quiet"}), 0));
+    EXPECT_TRUE(equal(pair, true));
+}
+
+TEST_F(Control, JsonProgressAndResultsCanBeParsed) {
+    const auto pair = gated_pair();
+    Gate gate(pair);
+    ChildProcess child(run_argv(pair, {in_chunks(), "--progress", "json", "--json"}));
+    // Its lines come every ten seconds; the gate holds the run until the first one is there.
+    ASSERT_TRUE(child.wait_for_output("\"fraction\"", 30s));
+    gate.open();
+    const auto result = child.wait(60s);
+    ASSERT_TRUE(result.has_value());
+    ASSERT_TRUE(exited(*result, 0));
+    std::istringstream lines(result->err);
+    int parsed = 0;
+    for (std::string line; std::getline(lines, line);) {
+        if (!line.starts_with('{')) continue;
+        const auto said = json::parse(line);
+        EXPECT_LE(said.at("fraction"), 1.0);
+        EXPECT_EQ(said.at("tables"), 1);
+        EXPECT_FALSE(said.at("streams").empty());
+        ++parsed;
+    }
+    EXPECT_GT(parsed, 0);
+    const auto said = json::parse(result->out);
+    EXPECT_EQ(said.at("rows"), 20000);
+    EXPECT_EQ(said.at("was_done_already"), false);
+    EXPECT_TRUE(said.at("problems").empty());
+    const auto plan = pghaul({"plan", "--json", "--source", pair.source, "--target", pair.target});
+    EXPECT_EQ(json::parse(plan.out).at("tables").at(0).at("table"), "gated");
+}
+
+TEST_F(Control, TheConfigurationFileGivesWhatTheCommandLineLeavesOut) {
+    const auto pair = fresh_pair("create table kept as select 1 as a; create table left_out ();");
+    const MemoryFile config("source = \"" + pair.source + "\"\ntarget = \"" + pair.target +
+                            "\"\nno-capture = true\njobs = 2\nexclude-table = [\"left_out\"]\n"
+                            "job = \"from.file\"\nprogress = \"none\"\n");
+    EXPECT_TRUE(exited(pghaul({"run", "--config", config.path()}), 0));
+    EXPECT_EQ(pair.target_sql("select to_regclass('kept') is not null, to_regclass('left_out') is "
+                              "null;"),
+              "t|t");
+    EXPECT_TRUE(exited(pghaul({"status", "--config", config.path()}), 0));
+    EXPECT_TRUE(holds(pghaul({"status", "--config", config.path()}).out, "job from.file"));
+    EXPECT_TRUE(exited(pghaul({"drop", "--config", config.path()}), 0));
+
+    const MemoryFile wrong("jops = 2\n");
+    EXPECT_TRUE(refused(pghaul({"run", "--config", wrong.path()}), 2, {"jops"}));
+    const MemoryFile broken("jobs = [\n");
+    EXPECT_TRUE(refused(pghaul({"run", "--config", broken.path()}), 2, {}));
+    EXPECT_TRUE(refused(pghaul({"run", "--config", "/no/such/file"}), 2, {"/no/such/file"}));
+}
+
+TEST_F(Control, StatusTellsAStoppedJobFromARunningOne) {
+    const auto pair = gated_pair();
+    Gate gate(pair);
+    ChildProcess child(run_argv(pair, {in_chunks(), "-j", "1"}));
+    ASSERT_TRUE(gate.reached());
+    child.kill(SIGKILL);
+    ASSERT_TRUE(child.wait(5s).has_value());
+    gate.open();
+    ASSERT_TRUE(no_sessions_left());
+    const auto status = pghaul({"status", "--target", pair.target});
+    EXPECT_TRUE(exited(status, 0));
+    EXPECT_TRUE(holds(status.out, "not running"));
+    EXPECT_TRUE(holds(status.out, "in part   public.gated"));
+}
+
+}  // namespace
+}  // namespace pghaul::test

@@ -1,0 +1,142 @@
+#include "loader/foreign_keys.hpp"
+
+#include "tests/loader/two_databases.hpp"
+
+namespace pghaul::loader {
+namespace {
+
+class ForeignKeysTest : public test::TwoDatabases {
+  protected:
+    /// Takes the keys as the source has them.
+    void read_keys() {
+        auto source = test::connect(source_database_, interrupt_);
+        plan_.foreign_keys = test::catalog_of(source).foreign_keys;
+        if (!journal_) begin_job({});
+    }
+    void make() {
+        make_foreign_keys(
+            plan_.foreign_keys, *journal_,
+            [&](const std::string&) { return test::connect(target_database_, interrupt_); }, 2,
+            progress_);
+    }
+    /// "name valid" per foreign key of the target.
+    std::string keys() {
+        return ask_target(
+            "select coalesce(string_agg(conname || ' ' || convalidated, ', ' order by "
+            "conname), '') from pg_constraint where contype = 'f' and conparentid = 0 "
+            "and connamespace = 'public'::regnamespace");
+    }
+
+    io::RunProgress progress_;
+};
+
+constexpr const char* kTables =
+    "create table o (id int primary key); create table a (id int); create table \"B\" (id int);";
+constexpr const char* kKeys =
+    "alter table a add constraint f1 foreign key (id) references o on delete cascade; "
+    "alter table a add constraint f2 foreign key (id) references o deferrable initially deferred; "
+    "alter table \"B\" add constraint \"F 3\" foreign key (id) references o not valid;";
+
+TEST_F(ForeignKeysTest, AreAddedAndValidatedAsOnTheSource) {
+    on_both(kTables);
+    on_source(kKeys);
+    on_both("insert into o values (1); insert into a values (1), (null)");
+    on_target("insert into \"B\" values (99)");  // the source never checked that one either
+    read_keys();
+    make();
+    EXPECT_EQ(keys(), "F 3 false, f1 true, f2 true");
+    EXPECT_TRUE(journal_->problems().empty());
+    const char* definitions =
+        "select conname, conrelid::regclass, pg_get_constraintdef(oid) from pg_constraint where "
+        "contype = 'f' and connamespace = 'public'::regnamespace order by 1";
+    EXPECT_EQ(ask_target(definitions), test::psql(source_database_, definitions));
+}
+
+TEST_F(ForeignKeysTest, AreMadeOnce) {
+    on_both(kTables);
+    on_source(kKeys);
+    read_keys();
+    make();
+    const auto oids = ask_target(
+        "select array_agg(oid order by oid) from pg_constraint "
+        "where contype = 'f'");
+    make();
+    EXPECT_EQ(ask_target("select array_agg(oid order by oid) from pg_constraint "
+                         "where contype = 'f'"),
+              oids);
+}
+
+TEST_F(ForeignKeysTest, NoteAnOrphanAndGoOn) {
+    on_both(kTables);
+    on_source(kKeys);
+    on_target("insert into o values (1); insert into a values (1), (7)");
+    read_keys();
+    make();
+    EXPECT_EQ(keys(), "F 3 false, f1 false, f2 false") << "there, and kept for new rows";
+    const auto problems = journal_->problems();
+    ASSERT_EQ(problems.size(), 2U);
+    EXPECT_EQ(problems[0].subject, "foreign key f1 of public.a");
+    EXPECT_NE(problems[0].message.find("validate constraint \"f1\""), std::string::npos)
+        << problems[0].message;
+}
+
+TEST_F(ForeignKeysTest, ForgetTheOrphanOnceItIsMended) {
+    on_both(kTables);
+    on_source(kKeys);
+    on_target("insert into a values (7)");
+    read_keys();
+    make();
+    ASSERT_EQ(journal_->problems().size(), 2U);
+    on_target("insert into o values (7)");
+    make();
+    EXPECT_EQ(keys(), "F 3 false, f1 true, f2 true");
+    EXPECT_TRUE(journal_->problems().empty());
+}
+
+TEST_F(ForeignKeysTest, ForgetTheOrphanWhenSomebodyElseValidatedTheKey) {
+    on_both(kTables);
+    on_source(kKeys);
+    on_target("insert into a values (7)");
+    read_keys();
+    make();
+    on_target(
+        "delete from a; alter table a validate constraint f1; "
+        "alter table a validate constraint f2");
+    make();
+    EXPECT_TRUE(journal_->problems().empty());
+}
+
+TEST_F(ForeignKeysTest, OfPartitionedTablesAreAddedOnceTheirRowsFit) {
+    const char* tables =
+        "create table o (id int primary key); create table p (id int) partition by range (id); "
+        "create table leaf partition of p default";
+    on_both(tables);
+    on_source("alter table p add constraint f foreign key (id) references o");
+    on_target("insert into p values (7)");
+    read_keys();
+    make();
+    EXPECT_EQ(keys(), "") << "such a key can't wait as NOT VALID";
+    ASSERT_EQ(journal_->problems().size(), 1U);
+    EXPECT_NE(journal_->problems()[0].message.find("not there"), std::string::npos);
+    EXPECT_NE(journal_->problems()[0].message.find(
+                  "alter table \"public\".\"p\" add constraint \"f\" FOREIGN KEY"),
+              std::string::npos)
+        << journal_->problems()[0].message;
+    on_target("insert into o values (7)");
+    make();
+    EXPECT_EQ(keys(), "f true");
+    EXPECT_TRUE(journal_->problems().empty()) << journal_->problems()[0].message;
+}
+
+TEST_F(ForeignKeysTest, EndTheRunForAnythingButOrphans) {
+    on_both(kTables);
+    on_source(kKeys);
+    on_target("drop table \"B\"");
+    read_keys();
+    const auto error = test::error_of([&] { make(); });
+    EXPECT_EQ(error.sqlstate(), "42P01");
+    EXPECT_NE(error.context().find("F 3"), std::string::npos) << error.report();
+}
+
+}  // namespace
+}  // namespace pghaul::loader

@@ -1,0 +1,382 @@
+#include "loader/schema_dump.hpp"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <optional>
+
+#include "io/error.hpp"
+#include "io/temp_dir.hpp"
+#include "tests/support/equality.hpp"
+#include "tests/support/shared_servers.hpp"
+
+namespace pghaul::loader {
+namespace {
+
+using test::error_of;
+using test::fresh_database;
+using test::psql;
+using test::shared_cluster;
+
+constexpr const char* kRichSchema = R"sql(
+create schema "Odd "" name; x";
+create type "Odd "" name; x"."mood;" as enum ('a', 'b''c');
+create table "Odd "" name; x"."we""ird
+table" (id int generated always as identity primary key, "c "" d" "Odd "" name; x"."mood;"
+        default 'b''c', check ("c "" d" <> 'a'));
+comment on table "Odd "" name; x"."we""ird
+table" is E'back\\slash, it''s; $$ and\n--\n-- Name: x; Type: TABLE; Schema: public; Owner: -\n--\n\n';
+create schema s;
+create table s.parted (id int, k int, primary key (id)) partition by range (id);
+create table s.low partition of s.parted for values from (0) to (10);
+create index parted_k on s.parted (k);
+create table s.t (id int primary key, p int references s.parted, x text);
+create index t_x on s.t (x);
+comment on index s.t_x is 'an index';
+create function s.changed() returns trigger language plpgsql as $$begin
+--
+-- Name: t; Type: TABLE; Schema: s; Owner: postgres
+--
+
+return new; end$$;
+create trigger changed before insert on s.t for each row execute function s.changed();
+create rule no_delete as on delete to s.t do instead nothing;
+create policy mine on s.t using (true);
+alter table s.t enable row level security;
+create materialized view s.mv as select x from s.t;
+create index mv_x on s.mv (x);
+create statistics s.st on id, x from s.t;
+create view s.grouped as select id, x from s.t group by id;
+create materialized view s.grouped_too as select id, x from s.grouped;
+create materialized view s.grouped_mv as select id, x from s.t group by id;
+create index grouped_mv_x on s.grouped_mv (x);
+comment on materialized view s.grouped_mv is 'made late';
+create function s.late() returns bigint language sql
+    begin atomic select count(*) from (select id, x from s.t group by id) as g; end;
+comment on constraint t_p_fkey on s.t is 'a foreign key';
+create function s.no_ddl() returns event_trigger language plpgsql as 'begin end';
+create event trigger watch on ddl_command_end execute function s.no_ddl();
+create schema pghaul;
+create table pghaul.secret ();
+)sql";
+
+class SchemaDumpTest : public test::ServerTest {
+  protected:
+    void SetUp() override {
+        ServerTest::SetUp();
+        if (IsSkipped()) return;
+        try {
+            tools_ = find_dump_tools(15, 15, interrupt_);
+        } catch (const io::Error& error) {
+            GTEST_SKIP() << error.what();
+        }
+        source_ = fresh_database();
+        target_ = fresh_database();
+    }
+
+    std::string dump(const snapshot::Selection& selection = {}) {
+        options_.selection = selection;
+        return dump_schema(tools_, io::ConnInfo::parse(source_), "", options_, interrupt_);
+    }
+    void pre_data(const std::string& archive, const RestoreOptions& restore = {}) {
+        restore_pre_data(tools_, archive, io::ConnInfo::parse(target_), options_, restore,
+                         interrupt_);
+    }
+    void rest(const std::string& archive, const std::set<snapshot::Oid>& built,
+              const RestoreOptions& restore = {}) {
+        for (const auto part : {RestPart::indexes, RestPart::others}) {
+            restore_rest(tools_, archive, io::ConnInfo::parse(target_), options_, part, built,
+                         restore, interrupt_);
+        }
+    }
+    snapshot::Oid oid(const std::string& expression) const {
+        return static_cast<snapshot::Oid>(std::stoul(psql(source_, "select " + expression)));
+    }
+    std::string schema_differences() const {
+        return test::compare_databases(source_, target_,
+                                       {.materialized_views = false, .schema = true});
+    }
+
+    std::string source_;
+    std::string target_;
+    DumpTools tools_;
+    SchemaOptions options_{.selection = {}, .job = "a job"};
+};
+
+TEST_F(SchemaDumpTest, MakesTheSameSchemaInTwoSteps) {
+    psql(source_, kRichSchema);
+    const auto archive = dump();
+    psql(source_, "drop schema pghaul cascade");
+    pre_data(archive);
+    EXPECT_EQ(psql(target_,
+                   "select count(*) from pg_index where indexrelid >= 16384 and indrelid "
+                   "in (select oid from pg_class where relkind in ('r', 'm', 'p'))"),
+              "0");
+    rest(archive, {});
+    EXPECT_EQ(schema_differences(), "");
+    EXPECT_EQ(psql(target_, "select count(*) from pg_namespace where nspname = 'pghaul'"), "0");
+}
+
+TEST_F(SchemaDumpTest, LeavesOutWhatIsBuiltAlready) {
+    psql(source_, kRichSchema);
+    const auto archive = dump();
+    psql(source_, "drop schema pghaul cascade");
+    pre_data(archive);
+    psql(target_,
+         "alter table s.t add constraint t_pkey primary key (id); "
+         "create index t_x on s.t (x); "
+         "alter table s.low add constraint low_pkey primary key (id); "
+         "create index low_k_idx on s.low (k)");
+    rest(archive,
+         {oid("oid from pg_constraint where conname = 't_pkey'"), oid("'s.t_x'::regclass::oid"),
+          oid("oid from pg_constraint where conname = 'low_pkey'"),
+          oid("'s.low_k_idx'::regclass::oid")});
+    EXPECT_EQ(schema_differences(), "");
+    EXPECT_EQ(psql(target_, "select obj_description('s.t_x'::regclass)"), "an index");
+}
+
+TEST_F(SchemaDumpTest, CommitsTheMarkWithTheSchemaOrNeither) {
+    psql(source_, "create table a(); create table b()");
+    const auto archive = dump();
+    psql(target_, "create table mark(entries int)");
+    const auto note = [](io::Connection& target, const RestoreProgress& progress) {
+        target.query({"mark", "insert into public.mark values ($1::pg_catalog.int4)"},
+                     {std::to_string(progress.entries_done)});
+    };
+    RestoreOptions restore;
+    restore.mark = [&](io::Connection& target, const RestoreProgress& progress) {
+        note(target, progress);
+        throw io::Error("killed");
+    };
+    EXPECT_THROW(pre_data(archive, restore), io::Error);
+    EXPECT_EQ(psql(target_, "select to_regclass('a'), (select count(*) from mark)"), "|0");
+
+    restore.mark = [&](io::Connection& target, const RestoreProgress& progress) {
+        note(target, progress);
+        EXPECT_TRUE(progress.finished);
+    };
+    pre_data(archive, restore);
+    EXPECT_EQ(psql(target_, "select to_regclass('a'), (select entries from mark)"), "a|2");
+    // And once it is marked, once more is nothing.
+    restore.entries_done = 2;
+    restore.mark = [](io::Connection&, const RestoreProgress&) { FAIL(); };
+    pre_data(archive, restore);
+}
+
+TEST_F(SchemaDumpTest, GoesOnWhereALargeSchemaStopped) {
+    psql(source_,
+         "do $$begin for i in 1..1300 loop execute format('create sequence s%s', i); end "
+         "loop; end$$; create table last (x int)");
+    const auto archive = dump();
+    std::vector<std::int64_t> marks;
+    RestoreOptions restore;
+    restore.mark = [&](io::Connection&, const RestoreProgress& progress) {
+        if (!marks.empty()) throw io::Error("killed");
+        marks.push_back(progress.entries_done);
+        EXPECT_FALSE(progress.finished);
+    };
+    EXPECT_THROW(pre_data(archive, restore), io::Error);
+    EXPECT_EQ(marks, std::vector<std::int64_t>{kEntriesPerTransaction});
+
+    restore.entries_done = kEntriesPerTransaction;
+    restore.mark = [&](io::Connection&, const RestoreProgress& progress) {
+        EXPECT_TRUE(progress.finished);
+        EXPECT_EQ(progress.entries_done, 1301);
+    };
+    pre_data(archive, restore);
+    EXPECT_EQ(schema_differences(), "");
+}
+
+TEST_F(SchemaDumpTest, MarksASchemaWithoutObjectsToo) {
+    const auto archive = dump();
+    int marks = 0;
+    RestoreOptions restore;
+    restore.mark = [&](io::Connection&, const RestoreProgress& progress) {
+        EXPECT_TRUE(progress.finished);
+        ++marks;
+    };
+    pre_data(archive, restore);
+    rest(archive, {}, restore);
+    EXPECT_EQ(marks, 3);
+}
+
+TEST_F(SchemaDumpTest, CleansWhatAnEarlierAttemptMade) {
+    psql(source_, kRichSchema);
+    const auto archive = dump();
+    psql(source_, "drop schema pghaul cascade");
+    pre_data(archive);
+    EXPECT_EQ(error_of([&] { pre_data(archive); }).sqlstate(), "42P06");
+    pre_data(archive, {.clean = true, .entries_done = 0, .mark = {}});
+    rest(archive, {});
+    EXPECT_EQ(schema_differences(), "");
+}
+
+TEST_F(SchemaDumpTest, NamesTheObjectThatExistsAlready) {
+    psql(source_, "create schema s; create table s.t()");
+    psql(target_, "create schema s; create table s.t()");
+    const auto archive =
+        dump({.schemas = {}, .exclude_schemas = {}, .tables = {"s.t"}, .exclude_tables = {}});
+    const auto error = error_of([&] { pre_data(archive); });
+    EXPECT_EQ(error.sqlstate(), "42P07");
+    EXPECT_EQ(error.context(), "schema, TABLE s t postgres");
+    EXPECT_NE(error.hint().find("--schema-mode exists"), std::string::npos);
+}
+
+TEST_F(SchemaDumpTest, LeavesOutSettingsThatAnOlderTargetDoesNotKnow) {
+    if (!test::find_server_bin(10)) GTEST_SKIP() << "PostgreSQL 10 server is not installed";
+    psql(source_,
+         "create table a(x int primary key); create table b(y int); "
+         "create index on b(y)");
+    const auto archive = dump();
+    const test::Cluster old({.major = 10});
+    target_ = old.conninfo("postgres");
+    pre_data(archive);
+    rest(archive, {});
+    EXPECT_EQ(psql(target_, "select count(*) from pg_indexes where schemaname = 'public'"), "2");
+}
+
+TEST_F(SchemaDumpTest, AsksForTheMissingRole) {
+    psql(source_,
+         "create role gone_owner; create role gone_reader; create table t(); "
+         "alter table t owner to gone_owner; grant select on t to gone_reader");
+    const auto archive = dump();
+    psql(source_,
+         "alter role gone_owner rename to there_owner; "
+         "alter role gone_reader rename to there_reader");
+    const auto error = error_of([&] { pre_data(archive); });
+    EXPECT_EQ(error.sqlstate(), "42704");
+    EXPECT_NE(std::string(error.what()).find("gone_owner"), std::string::npos);
+    EXPECT_NE(error.hint().find("pg_dumpall --roles-only"), std::string::npos);
+    EXPECT_NE(error.hint().find("--no-owner --no-privileges"), std::string::npos);
+
+    options_.no_owner = true;
+    EXPECT_NE(std::string(error_of([&] { pre_data(archive); }).what()).find("gone_reader"),
+              std::string::npos);
+    options_.no_privileges = true;
+    pre_data(archive);
+    EXPECT_EQ(psql(target_, "select relacl is null from pg_class where oid = 't'::regclass"), "t");
+}
+
+TEST_F(SchemaDumpTest, AsksForTheMissingExtension) {
+    if (psql(source_, "select count(*) from pg_available_extensions where name = 'citext'") !=
+        "1") {
+        GTEST_SKIP() << "no extension to test with";
+    }
+    psql(source_,
+         "create extension citext; comment on extension citext is 'own words'; "
+         "create table t(x citext)");
+    const auto archive = dump();
+    pre_data(archive);
+    EXPECT_NE(psql(target_,
+                   "select obj_description(oid) from pg_extension where extname = "
+                   "'citext'"),
+              "own words");
+
+    // As if its package were missing on the target: the catalog says what CREATE EXTENSION must
+    // find, so a name that no package has does it.
+    psql(source_, "update pg_extension set extname = 'nowhere' where extname = 'citext'");
+    target_ = fresh_database();
+    const auto other = dump();
+    const auto error = error_of([&] { pre_data(other); });
+    EXPECT_NE(error.hint().find("install that extension's package"), std::string::npos)
+        << error.report();
+    EXPECT_EQ(error.context(), "schema, EXTENSION - nowhere ");
+}
+
+TEST_F(SchemaDumpTest, AsksForTheMissingTablespace) {
+    psql(source_, "set allow_in_place_tablespaces = on; create tablespace gone location ''");
+    psql(source_, "create table t() tablespace gone; create table u()");
+    const auto archive = dump();
+    psql(source_, "alter tablespace gone rename to there");
+    const auto error = error_of([&] { pre_data(archive); });
+    EXPECT_NE(error.hint().find("--no-tablespaces"), std::string::npos) << error.report();
+    options_.no_tablespaces = true;
+    pre_data(archive);
+    EXPECT_EQ(psql(target_, "select count(*) from pg_class where relname in ('t', 'u')"), "2");
+}
+
+TEST_F(SchemaDumpTest, SaysWhatASelectionLeavesOut) {
+    psql(source_, "create schema s; create table s.t()");
+    const auto archive =
+        dump({.schemas = {}, .exclude_schemas = {}, .tables = {"s.t"}, .exclude_tables = {}});
+    const auto error = error_of([&] { pre_data(archive); });
+    EXPECT_EQ(error.sqlstate(), "3F000");
+    EXPECT_NE(error.hint().find("selection"), std::string::npos);
+}
+
+TEST_F(SchemaDumpTest, PassesTheSelectionOn) {
+    psql(source_,
+         "create schema a; create schema b; create table a.x(); create table a.y(); "
+         "create table b.x()");
+    pre_data(
+        dump({.schemas = {"a"}, .exclude_schemas = {}, .tables = {}, .exclude_tables = {"a.y"}}));
+    EXPECT_EQ(
+        psql(target_, "select oid::regclass from pg_class where relkind = 'r' and oid >= 16384"),
+        "a.x");
+    const auto error = error_of([&] {
+        dump({.schemas = {}, .exclude_schemas = {}, .tables = {"nowhere.t"}, .exclude_tables = {}});
+    });
+    EXPECT_EQ(error.exit_code(), io::ExitCode::usage) << error.report();
+}
+
+TEST_F(SchemaDumpTest, DumpsAsOfTheSnapshot) {
+    psql(source_, "create table before()");
+    auto keeper = test::connect(source_, interrupt_);
+    keeper.execute({"begin", "begin isolation level repeatable read"});
+    const auto snapshot = keeper.query_value({"export", "select pg_catalog.pg_export_snapshot()"});
+    psql(source_, "create table after()");
+    pre_data(dump_schema(tools_, io::ConnInfo::parse(source_), snapshot, options_, interrupt_));
+    EXPECT_EQ(psql(target_, "select to_regclass('before'), to_regclass('after')"), "before|");
+
+    keeper.execute({"rollback", "rollback"});
+    const auto error = error_of(
+        [&] { dump_schema(tools_, io::ConnInfo::parse(source_), snapshot, options_, interrupt_); });
+    EXPECT_NE(std::string(error.what()).find("pg_dump failed"), std::string::npos);
+}
+
+TEST_F(SchemaDumpTest, LogsInWithThePasswordItWasGiven) {
+    psql(source_, "create role guarded superuser login password 'p:w\\d s'; create table t()");
+    const auto file = shared_cluster().data_dir() + "/pg_hba.conf";
+    const auto before = io::read_file(file);
+    std::ofstream(file) << "host all guarded all scram-sha-256\n" << before;
+    psql(source_, "select pg_reload_conf()");
+    ::setenv("PGPASSWORD", "another one", 1);
+    auto info = io::ConnInfo::parse(source_);
+    info.set("user", "guarded");
+    info.set("password", "p:w\\d s");
+    // The server reads the file anew at its own pace.
+    EXPECT_TRUE(test::eventually([&] {
+        try {
+            test::connect(source_ + " user=guarded password=wrong", interrupt_);
+            return false;
+        } catch (const io::Error&) {
+            return true;
+        }
+    }));
+    EXPECT_FALSE(dump_schema(tools_, info, "", options_, interrupt_).empty());
+    info.set("password", "wrong");
+    const auto error = error_of([&] { dump_schema(tools_, info, "", options_, interrupt_); });
+    EXPECT_EQ(error.report().find("wrong"), std::string::npos);
+    ::unsetenv("PGPASSWORD");
+    std::ofstream(file) << before;
+    psql(source_, "select pg_reload_conf()");
+}
+
+TEST_F(SchemaDumpTest, IsInterruptedWhileAnotherSessionLocksATable) {
+    psql(source_, "create table t()");
+    const io::Interrupt never;
+    auto blocker = test::connect(source_, never);
+    blocker.execute({"lock", "begin; lock table public.t in access exclusive mode"});
+    std::jthread stopper([&] {
+        test::eventually([&] {
+            return psql(source_,
+                        "select count(*) from pg_stat_activity where wait_event_type = "
+                        "'Lock' and application_name = 'pghaul/a job/schema'") == "1";
+        });
+        interrupt_.fire();
+    });
+    EXPECT_THROW(dump(), io::Interrupted);
+}
+
+}  // namespace
+}  // namespace pghaul::loader

@@ -1,0 +1,138 @@
+#include "loader/schema_script.hpp"
+
+#include <gtest/gtest.h>
+
+#include "io/error.hpp"
+
+namespace pghaul::loader {
+namespace {
+
+constexpr const char* kListing = R"(;
+; Archive created at 2024-01-01 00:00:00 UTC
+;
+7; 2615 16514 SCHEMA - s postgres
+2; 3079 16560 EXTENSION - pg_trgm 
+3436; 0 0 COMMENT - EXTENSION pg_trgm 
+218; 1259 16531 TABLE s a postgres
+219; 1259 16551 TABLE s a b postgres
+3437; 0 0 COMMENT s TABLE a postgres
+3274; 1259 16546 INDEX s a_x postgres
+3273; 2606 16537 CONSTRAINT s a a_pkey postgres
+3280; 2620 16546 TRIGGER s a tr postgres
+)";
+
+std::vector<std::string> titles(const std::vector<TocLine>& toc) {
+    std::vector<std::string> list;
+    for (const auto& line : toc) list.push_back(line.title);
+    return list;
+}
+
+TocLine line(const std::string& title) { return {"", 0, 0, title}; }
+
+std::string header(const std::string& name, const std::string& type, const std::string& schema,
+                   const std::string& owner) {
+    return "--\n-- Name: " + name + "; Type: " + type + "; Schema: " + schema +
+           "; Owner: " + owner + "\n--\n\n";
+}
+
+const std::string kStart =
+    "--\n-- PostgreSQL database dump\n--\n\n\\restrict abc\n\n-- Dumped by pg_dump\n\n"
+    "SET statement_timeout = 0;\nSELECT pg_catalog.set_config('search_path', '', false);\n\n";
+const std::string kEnd = "--\n-- PostgreSQL database dump complete\n--\n\n\\unrestrict abc\n\n";
+
+TEST(Toc, IsReadFromTheListing) {
+    const auto toc = parse_toc(kListing);
+    ASSERT_EQ(toc.size(), 9U);
+    EXPECT_EQ(toc[0].title, "SCHEMA - s postgres");
+    EXPECT_EQ(toc[0].catalog, 2615U);
+    EXPECT_EQ(toc[0].oid, 16514U);
+    EXPECT_EQ(toc[6].text, "3274; 1259 16546 INDEX s a_x postgres");
+    EXPECT_THROW(parse_toc("what is this"), io::Error);
+}
+
+TEST(Toc, LosesWhatIsBuiltAndCommentsOnExtensionsOnly) {
+    // The trigger has the index's OID, but in another catalog.
+    const auto left = without_built(parse_toc(kListing), {16546, 16537});
+    EXPECT_EQ(titles(left),
+              (std::vector<std::string>{"SCHEMA - s postgres", "EXTENSION - pg_trgm ",
+                                        "TABLE s a postgres", "TABLE s a b postgres",
+                                        "COMMENT s TABLE a postgres", "TRIGGER s a tr postgres"}));
+}
+
+TEST(SchemaScript, IsCutIntoEntriesWithTheirSettings) {
+    const auto script = parse_script(
+        kStart + header("s", "SCHEMA", "-", "me") + "CREATE SCHEMA s;\n\n\n" +
+            "SET default_tablespace = fast;\n\nSET default_table_access_method = heap;\n\n" +
+            header("t", "TABLE", "s", "me; Tablespace: fast") + "CREATE TABLE s.t ();\n\n\n" + kEnd,
+        {line("SCHEMA - s me"), line("TABLE s t me")});
+    EXPECT_EQ(script.settings, (std::vector<std::string>{
+                                   "SET statement_timeout = 0;",
+                                   "SELECT pg_catalog.set_config('search_path', '', false);"}));
+    EXPECT_TRUE(script.drops.empty());
+    ASSERT_EQ(script.entries.size(), 2U);
+    EXPECT_EQ(script.entries[0].title, "SCHEMA - s me");
+    EXPECT_EQ(script.entries[0].sql.find("SET"), std::string::npos);
+    EXPECT_EQ(script.entries[1].settings,
+              (std::vector<std::string>{"SET default_tablespace = fast;",
+                                        "SET default_table_access_method = heap;"}));
+    EXPECT_NE(script.entries[1].sql.find("CREATE TABLE s.t ();"), std::string::npos);
+    EXPECT_EQ(script.entries[1].sql.find("restrict"), std::string::npos);
+}
+
+TEST(SchemaScript, IsNotCutInsideAFunctionThatLooksLikeADump) {
+    const auto body = header("x", "TABLE", "public", "-") + "SET default_tablespace = '';\n";
+    const auto script = parse_script(kStart + header("f()", "FUNCTION", "s", "me") +
+                                         "CREATE FUNCTION s.f() AS $$\n" + body + "$$;\n\n\n" +
+                                         header("g()", "FUNCTION", "s", "me") +
+                                         "CREATE FUNCTION s.g();\n\n\n" + kEnd,
+                                     {line("FUNCTION s f() me"), line("FUNCTION s g() me")});
+    ASSERT_EQ(script.entries.size(), 2U);
+    EXPECT_NE(script.entries[0].sql.find(body + "$$;"), std::string::npos);
+    EXPECT_TRUE(script.entries[1].settings.empty());
+}
+
+TEST(SchemaScript, TellsNamesApartThatBeginAlike) {
+    const auto script = parse_script(kStart + header("a", "TABLE", "s", "-") + "1;\n\n\n" +
+                                         header("a b", "TABLE", "s", "-") + "2;\n\n\n" + kEnd,
+                                     {line("TABLE s a b me"), line("TABLE s a me")});
+    ASSERT_EQ(script.entries.size(), 2U);
+    EXPECT_EQ(script.entries[0].title, "TABLE s a me");
+    EXPECT_EQ(script.entries[1].title, "TABLE s a b me");
+}
+
+TEST(SchemaScript, StaysWholeWhenAnEntryIsNotFound) {
+    const auto script = parse_script(kStart + header("a", "TABLE", "s", "me") + "1;\n\n\n" +
+                                         header("b", "VIEW", "s", "me") + "2;\n\n\n" + kEnd,
+                                     {line("TABLE s a me"), line("TABLE s b me")});
+    ASSERT_EQ(script.entries.size(), 1U);
+    EXPECT_NE(script.entries[0].sql.find("1;"), std::string::npos);
+    EXPECT_NE(script.entries[0].sql.find("2;"), std::string::npos);
+    EXPECT_THROW(parse_script("nothing of the kind", {line("TABLE s a me")}), io::Error);
+}
+
+TEST(SchemaScript, KeepsDropsApart) {
+    const auto script = parse_script(
+        kStart +
+            "DROP TABLE IF EXISTS s.t;\nCREATE OR REPLACE VIEW s.v AS\nSELECT\n    1;\n"
+            "DROP SCHEMA IF EXISTS s;\n" +
+            header("s", "SCHEMA", "-", "me") + "CREATE SCHEMA s;\n\n\n" + kEnd,
+        {line("SCHEMA - s me")});
+    EXPECT_EQ(script.drops,
+              (std::vector<std::string>{"DROP TABLE IF EXISTS s.t;\n",
+                                        "CREATE OR REPLACE VIEW s.v AS\nSELECT\n    1;\n",
+                                        "DROP SCHEMA IF EXISTS s;\n"}));
+}
+
+TEST(SchemaScript, MayHaveNothingToDo) {
+    const auto script = parse_script(kStart + kEnd, {});
+    EXPECT_TRUE(script.entries.empty());
+    EXPECT_EQ(script.settings.size(), 2U);
+}
+
+TEST(SettingName, IsTheWordAfterSet) {
+    EXPECT_EQ(setting_name("SET default_tablespace = '';"), "default_tablespace");
+    EXPECT_EQ(setting_name("SET transaction_timeout=0;"), "transaction_timeout");
+}
+
+}  // namespace
+}  // namespace pghaul::loader

@@ -1,0 +1,283 @@
+// What the queue hands to one or two streams, step by step. Many streams at once:
+// work_queue_streams_test.cpp.
+#include "loader/work_queue.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+
+#include "tests/loader/queue_plans.hpp"
+
+namespace pghaul::loader {
+namespace {
+
+using snapshot::Plan;
+using test::kMegabyte;
+using test::queue_table;
+
+WorkQueue::Options streams(int count, bool finish = true) {
+    WorkQueue::Options options;
+    options.streams = count;
+    options.finish = finish;
+    return options;
+}
+
+/// "t0.2" for a chunk, "index i100", "finish t0", "objects 1", "release", "end".
+std::string said(const std::optional<Work>& work) {
+    if (!work) return "end";
+    std::string text;
+    switch (work->kind) {
+        case Work::Kind::copy:
+            for (const auto& [table, chunk] : work->chunks) {
+                text += (text.empty() ? "" : "+") + table->info.name + "." +
+                        std::to_string(chunk->number);
+            }
+            return text;
+        case Work::Kind::large_objects:
+            return "objects " + std::to_string(work->objects->number);
+        case Work::Kind::build_index:
+            return "index " + work->index->name;
+        case Work::Kind::finish:
+            return "finish " + work->table->info.name;
+        case Work::Kind::release_source:
+            return "release";
+    }
+    return text;
+}
+
+/// Two streams that always have work in hand: what a stream has done it gives back only to take
+/// the next, as a lane does.
+class TwoHands {
+  public:
+    explicit TwoHands(WorkQueue& queue) : queue_(queue) {}
+    const std::optional<Work>& next(int stream) {
+        auto& hand = hands_[static_cast<std::size_t>(stream)];
+        if (hand) queue_.done(stream, *hand);
+        hand = queue_.take(stream);
+        return hand;
+    }
+
+  private:
+    WorkQueue& queue_;
+    std::array<std::optional<Work>, 2> hands_;
+};
+
+/// Everything that one stream does when it is alone.
+std::vector<std::string> alone(const Plan& plan, WorkQueue& queue) {
+    std::vector<std::string> list;
+    const auto limit = 10 * static_cast<std::size_t>(plan.total_chunks() + 10);
+    while (auto work = queue.take(0)) {
+        list.push_back(said(work));
+        queue.done(0, *work);
+        if (list.size() > limit) throw std::runtime_error("the queue has no end");
+    }
+    return list;
+}
+
+TEST(WorkQueue, TakesASingleStreamThroughTheWholeRun) {
+    Plan plan;
+    plan.tables = {queue_table(0, 3, 300 * kMegabyte, {10 * kMegabyte, 20 * kMegabyte}),
+                   queue_table(1, 1, 100 * kMegabyte, {8192})};
+    WorkQueue queue(plan, {}, {}, streams(1));
+    // Key order within a table; the larger index first; small indexes come with the table's end.
+    const auto list = alone(plan, queue);
+    const std::vector<std::string> copies = {"t0.0", "t0.1", "t0.2"};
+    EXPECT_TRUE(std::equal(copies.begin(), copies.end(), list.begin()));
+    for (const auto* wanted :
+         {"index i100001", "index i100000", "finish t0", "t1.0", "finish t1", "release"}) {
+        EXPECT_EQ(std::count(list.begin(), list.end(), wanted), 1) << wanted;
+    }
+    EXPECT_EQ(list.size(), 9U);
+    EXPECT_LT(std::find(list.begin(), list.end(), "index i100001"),
+              std::find(list.begin(), list.end(), "index i100000"));
+    EXPECT_TRUE(queue.all_copied());
+    EXPECT_TRUE(queue.all_done());
+    EXPECT_NO_THROW(queue.rethrow());
+}
+
+TEST(WorkQueue, EndsAtOnceWhenThereIsNothingToDo) {
+    int announced = 0;
+    const Plan plan;
+    auto options = streams(2);
+    options.on_all_copied = [&] { ++announced; };
+    WorkQueue queue(plan, {}, {}, options);
+    for (int stream = 0; stream < 2; ++stream) {
+        const auto release = queue.take(stream);
+        EXPECT_EQ(said(release), "release");
+        queue.done(stream, *release);
+        EXPECT_EQ(said(queue.take(stream)), "end");
+    }
+    EXPECT_EQ(announced, 1);
+    EXPECT_TRUE(queue.all_done());
+}
+
+TEST(WorkQueue, StopsAfterTheRowsWhenAskedTo) {
+    Plan plan;
+    plan.tables = {queue_table(0, 2, 300 * kMegabyte, {10 * kMegabyte}),
+                   queue_table(1, 1, 1000, {8192})};
+    WorkQueue queue(plan, {}, {}, streams(1, false));
+    EXPECT_EQ(alone(plan, queue), (std::vector<std::string>{"t0.0", "t0.1", "t1.0", "release"}));
+    EXPECT_TRUE(queue.all_done());
+}
+
+TEST(WorkQueue, PutsStreamsOnDifferentTablesAndKeepsThemThereInKeyOrder) {
+    Plan plan;
+    plan.tables = {queue_table(0, 3, 300 * kMegabyte), queue_table(1, 3, 200 * kMegabyte)};
+    WorkQueue queue(plan, {}, {}, streams(2));
+    TwoHands hands(queue);
+    for (const auto* chunk : {".0", ".1", ".2"}) {
+        for (int stream = 0; stream < 2; ++stream) {
+            EXPECT_EQ(said(hands.next(stream)), "t" + std::to_string(stream) + chunk);
+        }
+    }
+}
+
+TEST(WorkQueue, LetsASecondStreamOfATableBeginInItsMiddle) {
+    Plan plan;
+    plan.tables = {queue_table(0, 8, 800 * kMegabyte)};
+    WorkQueue queue(plan, {}, {}, streams(2));
+    TwoHands hands(queue);
+    std::vector<std::vector<int>> taken(2);
+    for (int i = 0; i < 8; ++i) {
+        const auto& work = hands.next(i % 2);
+        ASSERT_TRUE(work && work->kind == Work::Kind::copy);
+        taken[static_cast<std::size_t>(i % 2)].push_back(work->chunks.front().chunk->number);
+    }
+    EXPECT_EQ(taken[0], (std::vector<int>{0, 1, 2, 3}));
+    EXPECT_EQ(taken[1], (std::vector<int>{4, 5, 6, 7}));
+}
+
+TEST(WorkQueue, BeginsWithTheLongestWayLeftIndexesIncluded) {
+    Plan plan;
+    plan.tables = {queue_table(0, 2, 200 * kMegabyte),
+                   queue_table(1, 2, 150 * kMegabyte, {100 * kMegabyte})};
+    WorkQueue queue(plan, {}, {}, streams(1));
+    EXPECT_EQ(said(queue.take(0)), "t1.0");
+}
+
+TEST(WorkQueue, LoadsSmallTablesTogetherAndFinishesThemInTheSameWork) {
+    Plan plan;
+    plan.tables = {queue_table(0, 1, 900 * 1024, {8192}), queue_table(1, 1, 800, {8192}),
+                   queue_table(2, 1, 0)};
+    WorkQueue queue(plan, {}, {}, streams(1));
+    const auto work = queue.take(0);
+    EXPECT_EQ(said(work), "t0.0+t1.0+t2.0");
+    EXPECT_TRUE(work->finish_too);
+    queue.done(0, *work);
+    EXPECT_EQ(alone(plan, queue), std::vector<std::string>{"release"});
+    EXPECT_TRUE(queue.all_done());
+}
+
+TEST(WorkQueue, BoundsWhatSmallTablesShareOneTransaction) {
+    Plan plan;
+    for (int i = 0; i < 100; ++i) plan.tables.push_back(queue_table(i, 1, 8192));
+    for (int i = 100; i < 120; ++i) plan.tables.push_back(queue_table(i, 1, 900 * 1024));
+    WorkQueue queue(plan, {}, {}, streams(1));
+    std::size_t tables = 0;
+    while (const auto work = queue.take(0)) {
+        std::int64_t bytes = 0;
+        for (const auto& [table, chunk] : work->chunks) bytes += table->info.bytes();
+        EXPECT_LE(work->chunks.size(), 64U);
+        EXPECT_LE(bytes, 9 * kMegabyte);
+        tables += work->chunks.size();
+        queue.done(0, *work);
+    }
+    EXPECT_EQ(tables, 120U);
+}
+
+TEST(WorkQueue, LeavesOutWhatIsLoadedAndFinishedAlready) {
+    Plan plan;
+    plan.tables = {queue_table(0, 3, 300 * kMegabyte, {10 * kMegabyte}),
+                   queue_table(1, 1, 100 * kMegabyte, {10 * kMegabyte}), queue_table(2, 1, 1000)};
+    plan.large_objects = {{0, 1, 9, 1}, {1, 10, 19, 1}};
+    snapshot::LoadedChunks loaded;
+    loaded.tables = {{0, 0}, {0, 2}, {1, 0}, {2, 0}};
+    loaded.large_objects = {0};
+    WorkQueue queue(plan, loaded, {2}, streams(1));
+    auto list = alone(plan, queue);
+    std::sort(list.begin(), list.end());
+    EXPECT_EQ(list, (std::vector<std::string>{"finish t0", "finish t1", "index i100000",
+                                              "index i100100", "objects 1", "release", "t0.1"}));
+    EXPECT_TRUE(queue.all_done());
+}
+
+TEST(WorkQueue, DoesNotBuildTheIndexOfAnExclusionConstraint) {
+    Plan plan;
+    plan.tables = {queue_table(0, 1, 100 * kMegabyte, {50 * kMegabyte})};
+    plan.tables[0].info.indexes[0].constraint_kind = "x";
+    WorkQueue queue(plan, {}, {}, streams(1));
+    EXPECT_EQ(alone(plan, queue), (std::vector<std::string>{"t0.0", "release", "finish t0"}));
+}
+
+TEST(WorkQueue, TellsAnIndexBuildHowManyStreamsAreIdle) {
+    Plan plan;
+    plan.tables = {queue_table(0, 1, 100 * kMegabyte, {50 * kMegabyte, 50 * kMegabyte})};
+    snapshot::LoadedChunks loaded;
+    loaded.tables = {{0, 0}};
+    WorkQueue queue(plan, loaded, {}, streams(4));
+    queue.done(0, *queue.take(0));  // release
+    EXPECT_EQ(queue.take(0)->idle_streams, 3);
+    queue.done(1, *queue.take(1));
+    EXPECT_EQ(queue.take(1)->idle_streams, 2);
+}
+
+TEST(WorkQueue, HandsOutNothingAfterAStopButLetsWorkInHandEnd) {
+    Plan plan;
+    plan.tables = {queue_table(0, 3, 300 * kMegabyte)};
+    WorkQueue queue(plan, {}, {}, streams(1));
+    const auto work = queue.take(0);
+    queue.stop();
+    EXPECT_TRUE(queue.ended());
+    queue.done(0, *work);
+    EXPECT_EQ(said(queue.take(0)), "end");
+    EXPECT_FALSE(queue.all_copied());
+    EXPECT_FALSE(queue.all_done());
+    EXPECT_NO_THROW(queue.rethrow());
+}
+
+TEST(WorkQueue, KeepsTheFirstErrorAndHandsOutNothingMore) {
+    Plan plan;
+    plan.tables = {queue_table(0, 3, 300 * kMegabyte)};
+    WorkQueue queue(plan, {}, {}, streams(2));
+    queue.take(0);
+    queue.fail(std::make_exception_ptr(std::runtime_error("first")));
+    queue.fail(std::make_exception_ptr(std::runtime_error("second")));
+    EXPECT_EQ(said(queue.take(1)), "end");
+    EXPECT_TRUE(queue.ended());
+    try {
+        queue.rethrow();
+        ADD_FAILURE() << "nothing was thrown";
+    } catch (const std::runtime_error& error) {
+        EXPECT_STREQ(error.what(), "first");
+    }
+}
+
+TEST(WorkQueue, PassesOnWhatTheLastCopysAnnouncementThrows) {
+    Plan plan;
+    auto options = streams(1);
+    options.on_all_copied = [] { throw std::runtime_error("sequences"); };
+    WorkQueue queue(plan, {}, {}, options);
+    EXPECT_THROW(queue.take(0), std::runtime_error);
+}
+
+TEST(WorkDisplay, NamesTableRangeAndObject) {
+    Plan plan;
+    plan.tables = {queue_table(0, 2, 100), queue_table(1, 1, 100, {1})};
+    plan.tables[0].chunks[1].range.lo = snapshot::Key{"5"};
+    Work work;
+    work.chunks = {{&plan.tables[0], &plan.tables[0].chunks[1]}};
+    EXPECT_EQ(work.display(), "copy public.t0 [5, +inf)");
+    work.chunks = {{&plan.tables[1], &plan.tables[1].chunks[0]}};
+    EXPECT_EQ(work.display(), "copy public.t1");
+    work.chunks.push_back(work.chunks.front());
+    EXPECT_EQ(work.display(), "copy public.t1 and 1 more small tables");
+    work.kind = Work::Kind::build_index;
+    work.table = &plan.tables[1];
+    work.index = &plan.tables[1].info.indexes[0];
+    EXPECT_EQ(work.display(), "index public.i100100");
+}
+
+}  // namespace
+}  // namespace pghaul::loader
