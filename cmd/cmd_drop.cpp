@@ -6,11 +6,13 @@
 namespace pghaul::cmd {
 
 io::ExitCode run_drop(Options options, io::Interrupt& interrupt) {
+    const bool named = !options.job.empty();
     auto journal = open_journal(options, interrupt);
     journal.lock();  // a run in progress keeps what it needs
     const auto record = journal.find();
     if (!record) {
-        fmt::print("nothing of job {} in {}\n", options.job, journal.connection().server_name());
+        fmt::print("nothing of {} in {}\n", named ? "job " + options.job : "pghaul",
+                   journal.connection().server_name());
         return io::ExitCode::done;
     }
     journal.remove();

@@ -58,9 +58,8 @@ void print_json(const Plan& plan, const std::vector<Hazard>& hazards, int jobs) 
     }
     nlohmann::json list = nlohmann::json::array();
     for (const auto& hazard : hazards) {
-        list.push_back({{"weight", name_of(hazard.weight)},
-                        {"message", hazard.message},
-                        {"fix", hazard.fix}});
+        list.push_back(
+            {{"weight", name_of(hazard.weight)}, {"message", hazard.message}, {"fix", hazard.fix}});
     }
     const nlohmann::json all = {{"tables", tables},
                                 {"hazards", list},
@@ -106,9 +105,9 @@ void print_text(const Plan& plan, const std::vector<Hazard>& hazards, int jobs) 
 }  // namespace
 
 io::ExitCode run_plan(Options options, io::Interrupt& interrupt) {
-    auto source = Connection::open(io::ConnInfo::parse(options.source),
-                                   {options.job, "plan", "UTF8", std::chrono::seconds(60), {}},
-                                   interrupt);
+    auto source =
+        Connection::open(io::ConnInfo::parse(options.source),
+                         {options.job, "plan", "UTF8", std::chrono::seconds(10), {}}, interrupt);
     auto journal =
         snapshot::Journal::open(io::ConnInfo::parse(options.target), options.job, interrupt);
     const auto facts = check_servers(source, journal.connection(), options, interrupt);
@@ -120,8 +119,9 @@ io::ExitCode run_plan(Options options, io::Interrupt& interrupt) {
     auto hazards = find_hazards(source, journal.connection(), options, chosen, catalog, !begun);
     if (begun) {
         hazards.push_back({Hazard::Weight::note,
-                           "job " + options.job + " has begun; this plan is made anew, the job "
-                           "keeps its own",
+                           "job " + options.job +
+                               " has begun; this plan is made anew, the job "
+                               "keeps its own",
                            "see pghaul status"});
     }
     // Tables that can't be read can't be cut; the no-go says so.
@@ -130,7 +130,7 @@ io::ExitCode run_plan(Options options, io::Interrupt& interrupt) {
     if (readable) {
         plan = snapshot::make_plan(source, std::move(catalog),
                                    {options.jobs, options.chunk_bytes, options.format,
-                                    options.freeze, facts.integer_datetimes});
+                                    options.freeze, facts.integer_datetimes, true});
         if (options.selection.schemas.empty() && options.selection.tables.empty()) {
             plan.large_objects = loader::cut_large_objects(source);
         }

@@ -36,6 +36,8 @@ using Clock = std::chrono::steady_clock;
 
 // A source that loses its snapshot again and again needs a person, not another try.
 constexpr int kSnapshotsPerRun = 3;
+// Before anything has begun, a lock in the way is better named soon than waited for.
+constexpr std::chrono::seconds kProbeLockTimeout{10};
 
 class Haul {
   public:
@@ -74,7 +76,7 @@ class Haul {
 
     void take_job() {
         journal_.lock();
-        probe_ = open_source("plan");
+        probe_ = open_source("plan", kProbeLockTimeout);
         facts_ = check_servers(*probe_, journal_.connection(), options_, interrupt_);
         const auto record = journal_.find();
         if (record) {
@@ -85,9 +87,18 @@ class Haul {
         if (phase_ < Phase::copied) check_hazards(!record);
         if (!record) {
             journal_.create();
-            journal_.insert({options_.job, PGHAUL_VERSION, source_.display(),
-                             facts_.source_identity, settings(), Phase::created, 0, runner(), {},
-                             {}, {}, false});
+            journal_.insert({options_.job,
+                             PGHAUL_VERSION,
+                             source_.display(),
+                             facts_.source_identity,
+                             settings(),
+                             Phase::created,
+                             0,
+                             runner(),
+                             {},
+                             {},
+                             {},
+                             false});
             failpoint(Failpoint::journal_created);
         }
         journal_.begin_run(runner(), PGHAUL_VERSION);
@@ -103,25 +114,28 @@ class Haul {
     void check_same_job(const snapshot::JobRecord& record) {
         if (record.source_identity != facts_.source_identity) {
             throw Error(fmt::format("job {} in this target copies from {}, which is not the given "
-                                    "source", record.job, record.source))
+                                    "source",
+                                    record.job, record.source))
                 .exit_code(ExitCode::no_go)
-                .hint("give that source, another --job and an empty target, or begin anew after "
-                      "pghaul drop");
+                .hint(
+                    "give that source, another --job and an empty target, or begin anew after "
+                    "pghaul drop");
         }
         if (record.settings != settings()) {
-            throw Error(fmt::format("job {} was begun with other choices: {}", record.job,
-                                    record.settings))
+            throw Error(
+                fmt::format("job {} was begun with other choices: {}", record.job, record.settings))
                 .exit_code(ExitCode::no_go)
-                .hint("use the same -n -N -t -T, --no-owner and --no-privileges, or begin anew "
-                      "with an empty target after pghaul drop");
+                .hint(
+                    "use the same -n -N -t -T, --no-owner and --no-privileges, or begin anew "
+                    "with an empty target after pghaul drop");
         }
     }
 
     void check_hazards(bool new_job) {
         const auto chosen = snapshot::select_relations(*probe_, options_.selection);
         const auto catalog = snapshot::read_catalog(*probe_, chosen);
-        const auto hazards = find_hazards(*probe_, journal_.connection(), options_, chosen, catalog,
-                                          new_job);
+        const auto hazards =
+            find_hazards(*probe_, journal_.connection(), options_, chosen, catalog, new_job);
         refuse_if_no_go(hazards);
         for (const auto& hazard : hazards) {
             if (hazard.weight == Hazard::Weight::warning) {
@@ -147,17 +161,16 @@ class Haul {
                 copy_from_one_snapshot(keep, loaded);
                 break;
             } catch (const snapshot::SnapshotLost& lost) {
-                if (!options_.source_is_quiet || attempt == kSnapshotsPerRun) {
-                    refuse_to_mix_moments(lost.what());
-                }
-                spdlog::warn("{}; going on with a new one, since the source is quiet", lost.what());
-                restarted_ = true;
+                const bool mixes = !options_.source_is_quiet && !journal_.loaded().empty();
+                if (mixes || attempt == kSnapshotsPerRun) refuse_to_mix_moments(lost.what());
+                spdlog::warn("{}; going on with a new one", lost.what());
             }
         }
         // The phase says that every mark is there: it reads them back rather than believe us.
         if (const auto missing = journal_.missing_chunks(); missing > 0) {
             throw Error(fmt::format("{} chunks are not in the target although they were loaded: it "
-                                    "lost commits", missing))
+                                    "lost commits",
+                                    missing))
                 .exit_code(ExitCode::stopped)
                 .hint("was the target restarted with fsync or full_page_writes off? run again");
         }
@@ -185,13 +198,12 @@ class Haul {
     }
 
     void make_plan_and_schema(snapshot::Keeper& keeper) {
-        const bool clean = resumed_ || restarted_ || options_.restart_copy;
-        if (clean && phase_ >= Phase::copying) drop_planned_tables();
+        drop_earlier_attempt();
         archive_ = loader::dump_schema(facts_.tools, source_, keeper.exported(), schema_options(),
                                        interrupt_);
         plan_ = snapshot::make_plan(keeper.connection(), std::move(keeper.catalog()),
                                     {options_.jobs, options_.chunk_bytes, options_.format,
-                                     options_.freeze, facts_.integer_datetimes});
+                                     options_.freeze, facts_.integer_datetimes, true});
         // As in pg_dump, large objects come along unless the user chose schemas or tables.
         if (options_.selection.schemas.empty() && options_.selection.tables.empty()) {
             plan_.large_objects = loader::cut_large_objects(keeper.connection());
@@ -212,11 +224,22 @@ class Haul {
         begin_step("schema");
         failpoint(Failpoint::schema_before);
         loader::restore_pre_data(facts_.tools, archive_, target_, schema_options(),
-                                 {clean, 0, mark("schema")}, interrupt_);
+                                 {false, 0, mark("schema")}, interrupt_);
         failpoint(Failpoint::schema_after);
         advance(Phase::copying);
         end_step();
         begin_step("snapshot");
+    }
+
+    /// Drops what an unfinished copy that starts again has made: by its own journal and archive,
+    /// since the source may look different now, and nothing that stood in the target before.
+    void drop_earlier_attempt() {
+        const auto steps = journal_.steps();
+        const auto made = steps.find("schema");
+        if (made == steps.end()) return;
+        drop_planned_tables();
+        loader::drop_pre_data(facts_.tools, journal_.read_archive(), target_, schema_options(),
+                              {made->second.entries_done, made->second.finished}, interrupt_);
     }
 
     /// Tables of an unfinished copy that starts again: what depends on them goes with them.
@@ -237,7 +260,9 @@ class Haul {
             if (++count % 100 == 0) flush();
         }
         flush();
+        const auto loaded = journal_.loaded().large_objects;
         for (const auto& objects : old.large_objects) {
+            if (!loaded.contains(objects.number)) continue;  // then those there are not ours
             target.query({"drop_large_objects", R"sql(
                              select pg_catalog.lo_unlink(m.oid)
                                from pg_catalog.pg_largeobject_metadata as m
@@ -257,6 +282,11 @@ class Haul {
             if (found == now.end() || found->second->qualified() != table.info.qualified()) {
                 refuse_changed_source(table.info.display());
             }
+            // A rewritten heap has its rows at other addresses.
+            if (table.method == snapshot::Method::ctid_ranges &&
+                table.info.filenode != found->second->filenode) {
+                refuse_changed_source(table.info.display());
+            }
             table.info.filenode = found->second->filenode;
             now.erase(found);
         }
@@ -264,8 +294,9 @@ class Haul {
     }
 
     [[noreturn]] void refuse_changed_source(const std::string& table) {
-        throw Error("the source is not quiet: " + table + " was made, dropped or renamed since the "
-                    "copy began")
+        throw Error("the source is not quiet: " + table +
+                    " was made, dropped, renamed or rewritten "
+                    "since the copy began")
             .exit_code(ExitCode::no_go)
             .hint("start again with --restart-copy");
     }
@@ -276,15 +307,16 @@ class Haul {
         for (const auto& [table, chunks] : journal_.partly_loaded()) {
             begun += fmt::format("{}{} ({})", begun.empty() ? "; in part: " : ", ", table, chunks);
         }
-        throw Error(fmt::format(
-                        "{}{} of {} tables were loaded as of a snapshot of {} that is gone{}; the "
+        throw Error(
+            fmt::format("{}{} of {} tables were loaded as of a snapshot of {} that is gone{}; the "
                         "others could only be copied as of a later moment",
                         why.empty() ? "" : why + "; ", totals.tables_loaded, totals.tables,
                         totals.first_snapshot_at, begun))
             .exit_code(ExitCode::no_go)
-            .hint("--restart-copy throws away what is loaded and starts again with one snapshot; "
-                  "--source-is-quiet goes on, if you vouch that nothing changed on the source "
-                  "since then");
+            .hint(
+                "--restart-copy throws away what is loaded and starts again with one snapshot; "
+                "--source-is-quiet goes on, if you vouch that nothing changed on the source "
+                "since then");
     }
 
     void copy_rows(snapshot::Keeper& keeper, int snapshot_number,
@@ -308,7 +340,8 @@ class Haul {
     }
 
     void finish_tables_left() {
-        if (phase_ > Phase::copied || journal_.finished_tables().size() == plan_.tables.size()) return;
+        if (phase_ > Phase::copied || journal_.finished_tables().size() == plan_.tables.size())
+            return;
         begin_step("indexes");
         loader::WorkQueue queue(plan_, journal_.loaded(), journal_.finished_tables(),
                                 {options_.jobs, true, &progress_, [] {}});
@@ -363,13 +396,14 @@ class Haul {
         failpoint(Failpoint::rest_before);
         once("rest of the indexes", [&](const std::string& name, std::int64_t entries_done) {
             loader::restore_rest(facts_.tools, archive_, target_, schema_options(),
-                                 loader::RestPart::indexes, built, {false, entries_done, mark(name)},
-                                 interrupt_);
+                                 loader::RestPart::indexes, built,
+                                 {false, entries_done, mark(name)}, interrupt_);
         });
         once("foreign keys", [&](const std::string&, std::int64_t) {
             loader::make_foreign_keys(
-                plan_.foreign_keys, journal_, [&](const std::string& role) { return open_target(role); },
-                options_.jobs, progress_);
+                plan_.foreign_keys, journal_,
+                [&](const std::string& role) { return open_target(role); }, options_.jobs,
+                progress_);
         });
         once("rest of the schema", [&](const std::string& name, std::int64_t entries_done) {
             loader::restore_rest(facts_.tools, archive_, target_, schema_options(),
@@ -393,9 +427,10 @@ class Haul {
             journal_.forget_problem(subject);
         } catch (const Error& error) {
             if (error.poisons_connection() || error.retryable()) throw;
-            journal_.note_problem(subject, fmt::format("{}; the view is not filled; mend the cause, "
-                                                       "then: refresh materialized view {}",
-                                                       error.what(), view));
+            journal_.note_problem(subject,
+                                  fmt::format("{}; the view is not filled; mend the cause, "
+                                              "then: refresh materialized view {}",
+                                              error.what(), view));
         }
     }
 
@@ -427,7 +462,8 @@ class Haul {
 
     loader::RestoreMark mark(const std::string& step) {
         return [this, step](Connection& target, const loader::RestoreProgress& progress) {
-            snapshot::mark_step(target, options_.job, step, progress.entries_done, progress.finished);
+            snapshot::mark_step(target, options_.job, step, progress.entries_done,
+                                progress.finished);
         };
     }
 
@@ -458,12 +494,12 @@ class Haul {
 
     void log_plan() {
         std::int64_t chunks = 0;
-        for (const auto& table : plan_.tables) chunks += static_cast<std::int64_t>(table.chunks.size());
+        for (const auto& table : plan_.tables)
+            chunks += static_cast<std::int64_t>(table.chunks.size());
         progress_.planned_bytes = plan_.total_bytes();
         progress_.tables = static_cast<int>(plan_.tables.size());
-        spdlog::info("{} tables, {} chunks, {:.1f} MB to copy over {} streams",
-                     plan_.tables.size(), chunks,
-                     static_cast<double>(plan_.total_bytes()) / 1e6, options_.jobs);
+        spdlog::info("{} tables, {} chunks, {:.1f} MB to copy over {} streams", plan_.tables.size(),
+                     chunks, static_cast<double>(plan_.total_bytes()) / 1e6, options_.jobs);
     }
 
     [[noreturn]] void stop_early() {
@@ -477,8 +513,8 @@ class Haul {
 
     HaulResult result() {
         const auto totals = journal_.totals();
-        HaulResult result{resumed_ && steps_.empty(), totals.tables, totals.rows, totals.sent_bytes,
-                          steps_, {}};
+        HaulResult result{resumed_ && steps_.empty(), totals.tables, totals.rows,
+                          totals.sent_bytes,          steps_,        {}};
         for (const auto& problem : journal_.problems()) {
             result.problems.emplace_back(problem.subject, problem.message);
         }
@@ -493,12 +529,11 @@ class Haul {
     /// What must stay the same when a job goes on.
     std::string settings() const {
         const auto& selection = options_.selection;
-        return fmt::format("-n {} -N {} -t {} -T {}{}{}", io::array_literal(selection.schemas),
-                           io::array_literal(selection.exclude_schemas),
-                           io::array_literal(selection.tables),
-                           io::array_literal(selection.exclude_tables),
-                           options_.no_owner ? " --no-owner" : "",
-                           options_.no_privileges ? " --no-privileges" : "");
+        return fmt::format(
+            "-n {} -N {} -t {} -T {}{}{}", io::array_literal(selection.schemas),
+            io::array_literal(selection.exclude_schemas), io::array_literal(selection.tables),
+            io::array_literal(selection.exclude_tables), options_.no_owner ? " --no-owner" : "",
+            options_.no_privileges ? " --no-privileges" : "");
     }
 
     static std::string runner() {
@@ -507,14 +542,18 @@ class Haul {
         return fmt::format("{} on {}", ::getpid(), host.data());
     }
 
-    Connection open_source(const std::string& role) const {
-        return Connection::open(source_, {options_.job, role, "UTF8", std::chrono::seconds(60), {}},
+    Connection open_source(const std::string& role, std::chrono::milliseconds lock_timeout =
+                                                        std::chrono::seconds(60)) const {
+        return Connection::open(source_, {options_.job, role, "UTF8", lock_timeout, {}},
                                 interrupt_);
     }
     Connection open_target(const std::string& role) const {
         return Connection::open(
             target_,
-            {options_.job, role, "UTF8", std::chrono::minutes(10),
+            {options_.job,
+             role,
+             "UTF8",
+             std::chrono::minutes(10),
              {{"maintenance_work_mem", fmt::format("{}kB", facts_.maintenance_work_mem_kb)}}},
             interrupt_);
     }
@@ -530,7 +569,6 @@ class Haul {
     ServerFacts facts_;
     Phase phase_ = Phase::created;
     bool resumed_ = false;
-    bool restarted_ = false;
     snapshot::Plan plan_;
     std::string archive_;
     std::string step_;

@@ -86,15 +86,14 @@ void check_encodings(Connection& source, Connection& target) {
 void look_for_roles(Connection& source, Connection& target, const Options& options,
                     std::vector<Hazard>& hazards) {
     if (options.no_owner && options.no_privileges) return;
-    const auto missing =
-        missing_on(target, kMissingRoles, first_column(source.query(kRolesUsed)));
+    const auto missing = missing_on(target, kMissingRoles, first_column(source.query(kRolesUsed)));
     if (missing.empty()) return;
     // With a choice of tables some of these roles may not be needed; pg_restore will tell.
-    hazards.push_back({options.selection.everything() ? Weight::no_go : Weight::warning,
-                       "roles that own objects or hold rights are missing on the target: " +
-                           listed(missing),
-                       "create them there (pg_dumpall --roles-only), or use --no-owner "
-                       "--no-privileges"});
+    hazards.push_back(
+        {options.selection.everything() ? Weight::no_go : Weight::warning,
+         "roles that own objects or hold rights are missing on the target: " + listed(missing),
+         "create them there (pg_dumpall --roles-only), or use --no-owner "
+         "--no-privileges"});
 }
 
 void look_for_contents(Connection& source, Connection& target, const Options& options,
@@ -147,7 +146,8 @@ void look_at_target(Connection& source, Connection& target, const Options& optio
                            "if no standby depends on it yet: wal_level=minimal, max_wal_senders=0 "
                            "and a restart; tables that one stream loads then skip WAL"});
     }
-    const auto collations = std::pair(source.query_value(kCollation), target.query_value(kCollation));
+    const auto collations =
+        std::pair(source.query_value(kCollation), target.query_value(kCollation));
     if (collations.first != collations.second) {
         hazards.push_back({Weight::warning,
                            fmt::format("the default collation differs: {} on the source, {} on the "
@@ -188,7 +188,8 @@ std::vector<Hazard> find_hazards(Connection& source, Connection& target, const O
     std::vector<Hazard> hazards;
     auto unreadable = catalog.unreadable;
     if (options.selection.schemas.empty() && options.selection.tables.empty()) {
-        for (auto& name : first_column(source.query(kUnreadableObjects))) unreadable.push_back(name);
+        for (auto& name : first_column(source.query(kUnreadableObjects)))
+            unreadable.push_back(name);
     }
     if (!unreadable.empty()) {
         hazards.push_back({Weight::no_go, "no right to read " + listed(unreadable),
@@ -206,10 +207,10 @@ std::vector<Hazard> find_hazards(Connection& source, Connection& target, const O
     const auto extensions =
         missing_on(target, kMissingExtensions, first_column(source.query(kExtensionsUsed)));
     if (!extensions.empty()) {
-        hazards.push_back({options.selection.everything() ? Weight::no_go : Weight::warning,
-                           "extensions are not installed on the target's server: " +
-                               listed(extensions),
-                           "install their packages there"});
+        hazards.push_back(
+            {options.selection.everything() ? Weight::no_go : Weight::warning,
+             "extensions are not installed on the target's server: " + listed(extensions),
+             "install their packages there"});
     }
     const auto tablespaces =
         missing_on(target, kMissingTablespaces, first_column(source.query(kTablespacesUsed)));
@@ -221,10 +222,10 @@ std::vector<Hazard> find_hazards(Connection& source, Connection& target, const O
     }
     look_at_target(source, target, options, hazards);
     if (!catalog.foreign_tables.empty()) {
-        hazards.push_back({Weight::note,
-                           "foreign tables move as definitions only: " +
-                               listed(catalog.foreign_tables),
-                           "check that the target reaches their servers"});
+        hazards.push_back(
+            {Weight::note,
+             "foreign tables move as definitions only: " + listed(catalog.foreign_tables),
+             "check that the target reaches their servers"});
     }
     return hazards;
 }
@@ -243,12 +244,12 @@ std::vector<Hazard> plan_hazards(const snapshot::Plan& plan, int source_major) {
     for (const auto& table : plan.tables) {
         if (table.info.key.empty() && table.method == snapshot::Method::whole &&
             table.info.bytes() > kLargeTable) {
-            hazards.push_back({Weight::warning,
-                               fmt::format("{} has no usable key: one stream reads all of it{}",
-                                           table.info.display(),
-                                           source_major < 14 ? " (ctid ranges need version 14)"
-                                                             : ""),
-                               "add a primary key or a unique index on not-null columns"});
+            hazards.push_back(
+                {Weight::warning,
+                 fmt::format("{} has no usable key: one stream reads all of it{}",
+                             table.info.display(),
+                             source_major < 14 ? " (ctid ranges need version 14)" : ""),
+                 "add a primary key or a unique index on not-null columns"});
         }
     }
     return hazards;
@@ -267,9 +268,12 @@ void refuse_if_no_go(const std::vector<Hazard>& hazards) {
 
 const char* name_of(Weight weight) {
     switch (weight) {
-        case Weight::note: return "note";
-        case Weight::warning: return "warning";
-        case Weight::no_go: return "no-go";
+        case Weight::note:
+            return "note";
+        case Weight::warning:
+            return "warning";
+        case Weight::no_go:
+            return "no-go";
     }
     return "";
 }

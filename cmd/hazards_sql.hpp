@@ -187,9 +187,9 @@ inline constexpr io::Query kCollation{"collation", R"sql(
 )sql"};
 
 inline constexpr std::array kHazardQueries = {
-    kTakeMarker,     kDatabaseIdentity,  kUserObjects,     kExisting,           kNamesOf,
-    kRolesUsed,      kMissingRoles,      kExtensionsUsed,  kMissingExtensions,  kTablespacesUsed,
-    kMissingTablespaces, kTargetFacts,   kCollation,       kUnreadableObjects,
+    kTakeMarker,         kDatabaseIdentity, kUserObjects,    kExisting,          kNamesOf,
+    kRolesUsed,          kMissingRoles,     kExtensionsUsed, kMissingExtensions, kTablespacesUsed,
+    kMissingTablespaces, kTargetFacts,      kCollation,      kUnreadableObjects,
 };
 
 }  // namespace pghaul::cmd

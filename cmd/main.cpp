@@ -22,10 +22,14 @@ void on_signal(int) {
 ExitCode dispatch(const pghaul::cmd::Options& options, pghaul::io::Interrupt& interrupt) {
     using pghaul::cmd::Command;
     switch (options.command) {
-        case Command::plan: return pghaul::cmd::run_plan(options, interrupt);
-        case Command::run: return pghaul::cmd::run_run(options, interrupt);
-        case Command::status: return pghaul::cmd::run_status(options, interrupt);
-        case Command::drop: return pghaul::cmd::run_drop(options, interrupt);
+        case Command::plan:
+            return pghaul::cmd::run_plan(options, interrupt);
+        case Command::run:
+            return pghaul::cmd::run_run(options, interrupt);
+        case Command::status:
+            return pghaul::cmd::run_status(options, interrupt);
+        case Command::drop:
+            return pghaul::cmd::run_drop(options, interrupt);
     }
     return ExitCode::failed;
 }

@@ -30,7 +30,8 @@ constexpr const char* kDescription =
     "stopped or killed goes on where it was.";
 
 constexpr const char* kFooter =
-    "CONNINFO is a libpq URI (postgresql://user@host:5432/db), key=value pairs, or a database name;\n"
+    "CONNINFO is a libpq URI (postgresql://user@host:5432/db), key=value pairs, or a database "
+    "name;\n"
     "PG* variables, .pgpass and service files work. Keep passwords in .pgpass, not in arguments.\n"
     "\n"
     "Exit codes: 0 done, 1 failed, 2 usage, 3 plan says no-go, 4 verify found differences,\n"
@@ -231,9 +232,9 @@ std::string job_name(const Options& options) {
         return name.substr(0, 40);
     }
     const bool fits = name.size() <= 40 && std::all_of(name.begin(), name.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               c == '_' || c == '.' || c == '-';
-    });
+                          return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                                 (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
+                      });
     if (!fits) throw usage("--job takes at most 40 letters, digits, _ . and -");
     return name;
 }
@@ -249,10 +250,11 @@ void convert(const Raw& raw, Options& options) {
     if (!raw.stop_at.empty()) {
         options.stop_at = parse_time(raw.stop_at, std::chrono::system_clock::now());
     }
-    static const std::map<std::string, ProgressMode> kModes = {
-        {"auto", ProgressMode::automatic}, {"bar", ProgressMode::bar},
-        {"plain", ProgressMode::plain},    {"json", ProgressMode::json},
-        {"none", ProgressMode::none}};
+    static const std::map<std::string, ProgressMode> kModes = {{"auto", ProgressMode::automatic},
+                                                               {"bar", ProgressMode::bar},
+                                                               {"plain", ProgressMode::plain},
+                                                               {"json", ProgressMode::json},
+                                                               {"none", ProgressMode::none}};
     options.progress = kModes.at(raw.progress);
     options.job = job_name(options);
 }
@@ -262,17 +264,20 @@ void convert(const Raw& raw, Options& options) {
 std::vector<std::string> Options::complaints() const {
     std::vector<std::string> list;
     if (command == Command::run && !no_capture) {
-        list.emplace_back("live capture is not in this version: say --no-capture to copy the "
-                          "database as of one moment (stop the application's writes first, or "
-                          "accept that later ones stay behind)");
+        list.emplace_back(
+            "live capture is not in this version: say --no-capture to copy the "
+            "database as of one moment (stop the application's writes first, or "
+            "accept that later ones stay behind)");
     }
     if ((max_runtime || stop_at) && !source_is_quiet) {
-        list.emplace_back("--max-runtime and --stop-at need --source-is-quiet: a copy without "
-                          "capture that stops loses its snapshot and could not go on");
+        list.emplace_back(
+            "--max-runtime and --stop-at need --source-is-quiet: a copy without "
+            "capture that stops loses its snapshot and could not go on");
     }
     if (restart_copy && source_is_quiet) {
-        list.emplace_back("--restart-copy and --source-is-quiet exclude each other: the one throws "
-                          "away what the other keeps");
+        list.emplace_back(
+            "--restart-copy and --source-is-quiet exclude each other: the one throws "
+            "away what the other keeps");
     }
     if (chunk_bytes < (std::int64_t{1} << 20)) list.emplace_back("--chunk-size is below 1MB");
     return list;
@@ -286,11 +291,11 @@ std::optional<std::chrono::system_clock::time_point> Options::deadline(
 }
 
 std::string Options::effective() const {
-    std::string text = fmt::format(
-        "job {} source {} target {} jobs {} chunk-size {} freeze {} capture {}", job,
-        source.empty() ? "-" : io::ConnInfo::parse(source).display(),
-        io::ConnInfo::parse(target).display(), jobs, chunk_bytes, freeze ? "auto" : "never",
-        no_capture ? "off" : "on");
+    std::string text =
+        fmt::format("job {} source {} target {} jobs {} chunk-size {} freeze {} capture {}", job,
+                    source.empty() ? "-" : io::ConnInfo::parse(source).display(),
+                    io::ConnInfo::parse(target).display(), jobs, chunk_bytes,
+                    freeze ? "auto" : "never", no_capture ? "off" : "on");
     if (source_is_quiet) text += " source-is-quiet";
     if (restart_copy) text += " restart-copy";
     return text;
@@ -307,9 +312,9 @@ std::int64_t parse_bytes(const std::string& text) {
     std::string unit = text.substr(used);
     std::transform(unit.begin(), unit.end(), unit.begin(),
                    [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    static const std::map<std::string, int> kShifts = {{"", 0},    {"b", 0},   {"k", 10}, {"kb", 10},
-                                                       {"m", 20},  {"mb", 20}, {"g", 30}, {"gb", 30},
-                                                       {"t", 40},  {"tb", 40}};
+    static const std::map<std::string, int> kShifts = {{"", 0},   {"b", 0},   {"k", 10}, {"kb", 10},
+                                                       {"m", 20}, {"mb", 20}, {"g", 30}, {"gb", 30},
+                                                       {"t", 40}, {"tb", 40}};
     const auto shift = kShifts.find(unit);
     const bool begins_well = !text.empty() && text.front() >= '0' && text.front() <= '9';
     const double bytes = shift == kShifts.end() ? -1 : std::ldexp(number, shift->second);
@@ -385,7 +390,8 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
     app.require_subcommand(1);
 
     auto* plan = app.add_subcommand(
-        "plan", "what would happen: per table its method, chunks, bytes; every hazard with its fix");
+        "plan",
+        "what would happen: per table its method, chunks, bytes; every hazard with its fix");
     add_common(*plan, options, raw, true);
     add_choice(*plan, options);
     add_copy(*plan, options, raw);
@@ -397,8 +403,8 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
     auto* status = app.add_subcommand("status", "where the job stands");
     add_common(*status, options, raw, false);
     status->add_flag("--watch", options.watch, "print it again every two seconds")->group("Output");
-    auto* drop = app.add_subcommand(
-        "drop", "remove everything pghaul made on both servers; keep the data");
+    auto* drop =
+        app.add_subcommand("drop", "remove everything pghaul made on both servers; keep the data");
     add_common(*drop, options, raw, false);
     const std::vector<CLI::App*> all = {plan, run, status, drop};
 
@@ -416,7 +422,8 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
             parse(arguments);
         } else {
             for (auto* sub : all) {
-                for (const auto* name : {"--source", "--target"}) sub->get_option(name)->required(false);
+                for (const auto* name : {"--source", "--target"})
+                    sub->get_option(name)->required(false);
             }
             parse(arguments);
             const auto* command = app.get_subcommands().front();

@@ -49,8 +49,10 @@ ProgressView::ProgressView(const Options& options, const io::RunProgress& progre
 ProgressView::~ProgressView() {
     thread_.request_stop();
     if (thread_.joinable()) thread_.join();
+    const Sample last = sample();
     if (mode_ == ProgressMode::bar) Console::get().show({});
-    write_metrics(sample());
+    if (mode_ == ProgressMode::json) print_json(last);
+    write_metrics(last);
 }
 
 void ProgressView::body(const std::stop_token& stop) {
@@ -104,12 +106,12 @@ ProgressView::Sample ProgressView::sample() {
 }
 
 std::string ProgressView::summary(const Sample& sample) const {
-    std::string text = fmt::format(
-        "{}: {:.0f} % of {}, {} rows, {}/s, tables {} loaded {} finished of {}",
-        progress_.step().empty() ? "begin" : progress_.step(), sample.fraction * 100,
-        human_bytes(static_cast<double>(progress_.planned_bytes.load())), sample.rows,
-        human_bytes(sample.rate), progress_.tables_loaded.load(),
-        progress_.tables_finished.load(), progress_.tables.load());
+    std::string text =
+        fmt::format("{}: {:.0f} % of {}, {} rows, {}/s, tables {} loaded {} finished of {}",
+                    progress_.step().empty() ? "begin" : progress_.step(), sample.fraction * 100,
+                    human_bytes(static_cast<double>(progress_.planned_bytes.load())), sample.rows,
+                    human_bytes(sample.rate), progress_.tables_loaded.load(),
+                    progress_.tables_finished.load(), progress_.tables.load());
     if (progress_.step() == "copy" && sample.seconds_left > 0) {
         text += ", rows done in about " + human_seconds(sample.seconds_left);
     }
@@ -125,8 +127,7 @@ void ProgressView::show_bar(const Sample& sample) const {
     const auto full = static_cast<std::size_t>(sample.fraction * kCells);
     std::vector<std::string> lines;
     lines.push_back(cut(fmt::format("[{}{}] {}", std::string(full, '#'),
-                                    std::string(kCells - full, '.'),
-                                    human_seconds(sample.seconds)),
+                                    std::string(kCells - full, '.'), human_seconds(sample.seconds)),
                         width));
     lines.push_back(cut(summary(sample), width));
     int number = 0;
@@ -177,8 +178,8 @@ void ProgressView::write_metrics(const Sample& sample) const {
     {
         std::ofstream file(temporary);
         const auto put = [&](const char* name, const char* type, auto value) {
-            file << fmt::format("# TYPE pghaul_{0} {1}\npghaul_{0}{{job=\"{2}\"}} {3}\n", name, type,
-                                options_.job, value);
+            file << fmt::format("# TYPE pghaul_{0} {1}\npghaul_{0}{{job=\"{2}\"}} {3}\n", name,
+                                type, options_.job, value);
         };
         put("copied_bytes_total", "counter", sample.bytes);
         put("copied_rows_total", "counter", sample.rows);

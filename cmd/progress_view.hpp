@@ -25,7 +25,7 @@ class ProgressView {
         std::uint64_t bytes = 0;
         std::uint64_t rows = 0;
         double fraction = 0;
-        double rate = 0;  // bytes per second, over the last seconds
+        double rate = 0;          // bytes per second, over the last seconds
         double seconds_left = 0;  // until the last row; 0 if unknown
     };
     void body(const std::stop_token& stop);

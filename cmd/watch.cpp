@@ -64,10 +64,11 @@ std::vector<std::string> Watch::ask(const io::ConnInfo& server, const char* side
     const auto rows = connection->query(snapshot::kWaits, {"pghaul/" + job_ + "/"});
     std::vector<std::string> lines;
     for (int row = 0; row < rows.rows(); ++row) {
-        std::string line = fmt::format("{}: {} {}: {}", side, rows.text(row, 0),
-                                       rows.is_null(row, 1) ? std::string("works on")
-                                                            : "waits for " + rows.string(row, 1) + " in",
-                                       rows.text(row, 2));
+        std::string line =
+            fmt::format("{}: {} {}: {}", side, rows.text(row, 0),
+                        rows.is_null(row, 1) ? std::string("works on")
+                                             : "waits for " + rows.string(row, 1) + " in",
+                        rows.text(row, 2));
         if (!rows.is_null(row, 3)) {
             line += fmt::format("; held by pid {} ({}): {}", rows.text(row, 3), rows.text(row, 4),
                                 rows.text(row, 5));
@@ -106,7 +107,8 @@ void Watch::body(const std::stop_token& stop) {
             const std::lock_guard guard(mutex_);
             waits_ = {printable(error.what())};
             const bool silent =
-                std::string_view(error.what()).find("stopped answering") != std::string_view::npos ||
+                std::string_view(error.what()).find("stopped answering") !=
+                    std::string_view::npos ||
                 std::string_view(error.what()).find("timeout expired") != std::string_view::npos;
             if (!silent) continue;
             verdict_ = error;

@@ -80,7 +80,8 @@ std::string trimmed(const char* message) {
 std::string lower_first(std::string text) {
     // libpq and the server begin some messages with their severity; ours are lower case throughout.
     for (const std::string_view prefix : {"FATAL:  ", "ERROR:  "}) {
-        if (const auto at = text.find(prefix); at != std::string::npos) text.erase(at, prefix.size());
+        if (const auto at = text.find(prefix); at != std::string::npos)
+            text.erase(at, prefix.size());
     }
     return text;
 }
@@ -107,8 +108,13 @@ Error connect_error(const ConnectArguments& arguments, PGconn* connection,
     // libpq checks a port only when it connects, and calls a wrong one a server without response.
     const bool bad_value = message.find("invalid port number") != std::string::npos ||
                            message.find("invalid integer value") != std::string::npos;
-    const auto answer = PQpingParams(arguments.keywords.data(), arguments.values.data(), 0);
-    switch (bad_value ? PQPING_NO_ATTEMPT : answer) {
+    const auto answer = [&] {
+        if (bad_value) return PQPING_NO_ATTEMPT;
+        // A server that has kept us waiting once is not asked to do so again.
+        if (message.find("timeout expired") != std::string::npos) return PQPING_NO_RESPONSE;
+        return PQpingParams(arguments.keywords.data(), arguments.values.data(), 0);
+    }();
+    switch (answer) {
         case PQPING_NO_ATTEMPT:
             error.exit_code(ExitCode::usage).hint("correct the connection settings");
             break;
@@ -155,8 +161,8 @@ Connection Connection::open(const ConnInfo& info, const SessionSettings& setting
     std::unique_ptr<pg_conn, Finish> handle(
         PQconnectdbParams(arguments.keywords.data(), arguments.values.data(), 0));
     if (!handle) throw Error("out of memory");
-    std::string name = std::string(PQhost(handle.get())) + ":" + PQport(handle.get()) + "/" +
-                       PQdb(handle.get());
+    std::string name =
+        std::string(PQhost(handle.get())) + ":" + PQport(handle.get()) + "/" + PQdb(handle.get());
     if (PQstatus(handle.get()) != CONNECTION_OK) {
         throw connect_error(arguments, handle.get(), name);
     }
@@ -347,7 +353,8 @@ bool Connection::await_socket(bool also_writable) {
                 .exit_code(ExitCode::stopped)
                 .hint("check that server and the network, then run again");
         }
-        if (entries[0].revents != 0) return (entries[0].revents & (POLLIN | POLLERR | POLLHUP)) != 0;
+        if (entries[0].revents != 0)
+            return (entries[0].revents & (POLLIN | POLLERR | POLLHUP)) != 0;
     }
 }
 
@@ -381,8 +388,8 @@ Error Connection::statement_error(const pg_result& result, const Query& query) c
 
 Error Connection::broken(std::string_view statement) {
     poisoned_ = true;
-    return Error("connection to " + server_name_ + " lost: " +
-                 lower_first(trimmed(PQerrorMessage(raw()))))
+    return Error("connection to " + server_name_ +
+                 " lost: " + lower_first(trimmed(PQerrorMessage(raw()))))
         .sqlstate("08006")
         .statement(statement)
         .retryable(true)

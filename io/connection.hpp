@@ -42,7 +42,8 @@ struct SessionSettings {
 
 class Connection {
   public:
-    /// Throws: Error with ExitCode::stopped if the server can't be reached, failed if it refuses us.
+    /// Throws: Error with ExitCode::stopped if the server can't be reached, failed if it refuses
+    /// us.
     static Connection open(const ConnInfo& info, const SessionSettings& settings,
                            const Interrupt& interrupt);
     Connection(Connection&&) noexcept = default;

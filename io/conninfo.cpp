@@ -23,8 +23,9 @@ ConnInfo ConnInfo::parse(const std::string& text) {
     if (!options) {
         // libpq's message quotes the offending part, which may hold a password: not repeated.
         throw Error("connection string can't be parsed")
-            .hint("use a URI such as postgresql://user@host:5432/dbname, or key=value pairs such "
-                  "as 'host=db1 dbname=shop user=me'; percent-encode special characters in a URI")
+            .hint(
+                "use a URI such as postgresql://user@host:5432/dbname, or key=value pairs such "
+                "as 'host=db1 dbname=shop user=me'; percent-encode special characters in a URI")
             .exit_code(ExitCode::usage);
     }
     for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {

@@ -23,8 +23,7 @@ void CopyWriter::write(const Block& block) {
     // A server whose COPY failed throws the rest away as fast as we send it: then flushing below
     // never waits, so it must be asked for here.
     if (connection_->has_unread_answer()) fail_with_server_error();
-    const int queued =
-        PQputCopyData(raw, block.bytes.data(), static_cast<int>(block.bytes.size()));
+    const int queued = PQputCopyData(raw, block.bytes.data(), static_cast<int>(block.bytes.size()));
     if (queued < 0) fail_with_server_error();
     // 0: in non-blocking mode libpq could not enlarge its buffer, and took nothing.
     if (queued == 0) throw Error("out of memory").statement(name_).poisons_connection(true);

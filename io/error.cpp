@@ -75,26 +75,32 @@ bool is_retryable_sqlstate(std::string_view sqlstate) {
 
 std::string_view general_hint(std::string_view sqlstate) {
     static constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kHints = {{
-        {"53100", "free disk space on that server, then run the same command again; "
-                  "what is loaded stays loaded"},
+        {"53100",
+         "free disk space on that server, then run the same command again; "
+         "what is loaded stays loaded"},
         {"53200", "raise max_locks_per_transaction or the server's memory, then run again"},
         {"53300", "use fewer streams (-j) or raise max_connections on that server"},
         {"42501", "grant the missing right to the role pghaul connects as, then run again"},
         {"28P01", "check user and password (.pgpass, PGPASSWORD or a service file)"},
         {"28000", "check user and pg_hba.conf on that server"},
         {"3D000", "create that database first, or correct the dbname"},
-        {"22021", "the source holds bytes that are not valid in its declared encoding; repair "
-                  "these rows on the source or use a target database of the same encoding"},
-        {"22P05", "the target's encoding lacks a character the source uses; use a target "
-                  "database with ENCODING 'UTF8'"},
+        {"22021",
+         "the source holds bytes that are not valid in its declared encoding; repair "
+         "these rows on the source or use a target database of the same encoding"},
+        {"22P05",
+         "the target's encoding lacks a character the source uses; use a target "
+         "database with ENCODING 'UTF8'"},
         {"23502", "the source holds a null that its own constraint forbids; repair it there"},
-        {"23505", "the source holds duplicates that its own index should have kept out (corruption, "
-                  "or another version of its collation): delete them there and reindex, then run "
-                  "again"},
-        {"23P01", "the source holds rows that its own exclusion constraint forbids; repair them "
-                  "there, then run again"},
-        {"23514", "the row violates a check constraint that the source did not enforce on it; "
-                  "repair it on the source"},
+        {"23505",
+         "the source holds duplicates that its own index should have kept out (corruption, "
+         "or another version of its collation): delete them there and reindex, then run "
+         "again"},
+        {"23P01",
+         "the source holds rows that its own exclusion constraint forbids; repair them "
+         "there, then run again"},
+        {"23514",
+         "the row violates a check constraint that the source did not enforce on it; "
+         "repair it on the source"},
         {"57014", "somebody cancelled the statement or a statement_timeout is set for the role"},
     }};
     for (const auto& [state, hint] : kHints) {

@@ -46,7 +46,8 @@ class Error : public std::runtime_error {
     bool poisons_connection() const noexcept { return poisons_connection_; }
     ExitCode exit_code() const noexcept { return exit_code_; }
 
-    /// The whole message for a person: "context: what (sqlstate S, statement N)\nDETAIL: …\nHINT: …".
+    /// The whole message for a person: "context: what (sqlstate S, statement N)\nDETAIL: …\nHINT:
+    /// …".
     std::string report() const;
 
   private:

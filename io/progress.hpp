@@ -48,7 +48,8 @@ class StreamProgress {
 
     std::atomic<std::uint64_t> bytes_{0};
     std::atomic<std::uint64_t> rows_{0};
-    std::atomic<std::int64_t> moved_at_{std::chrono::steady_clock::now().time_since_epoch().count()};
+    std::atomic<std::int64_t> moved_at_{
+        std::chrono::steady_clock::now().time_since_epoch().count()};
     mutable std::mutex mutex_;
     std::string activity_;
 };

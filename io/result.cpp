@@ -35,7 +35,9 @@ std::int64_t Result::integer(int row, int column) const {
     return number;
 }
 
-double Result::real(int row, int column) const { return std::strtod(text(row, column).data(), nullptr); }
+double Result::real(int row, int column) const {
+    return std::strtod(text(row, column).data(), nullptr);
+}
 
 std::int64_t Result::affected() const { return std::atoll(PQcmdTuples(handle_.get())); }
 

@@ -17,8 +17,8 @@ namespace pghaul::io {
 
 TempDir::TempDir() {
     const char* base = std::getenv("TMPDIR");
-    std::string pattern = std::string(base != nullptr && *base != '\0' ? base : "/tmp") +
-                          "/pghaul-XXXXXX";
+    std::string pattern =
+        std::string(base != nullptr && *base != '\0' ? base : "/tmp") + "/pghaul-XXXXXX";
     if (::mkdtemp(pattern.data()) == nullptr) {
         throw Error("cannot create a folder " + pattern + ": " + std::strerror(errno))
             .hint("point TMPDIR at a folder that can be written");

@@ -67,18 +67,20 @@ std::uint64_t relay(io::CopyReader& reader, io::CopyWriter& writer, io::StreamPr
 }
 
 void lock_and_check(io::Connection& source, const TablePlan& table) {
-    source.execute({"lock_table", "lock table only " + table.info.qualified() +
-                                      " in access share mode"});
+    source.execute(
+        {"lock_table", "lock table only " + table.info.qualified() + " in access share mode"});
     const auto filenode = source.query_value(
         {"table_filenode",
          "select coalesce(pg_catalog.pg_relation_filenode($1::pg_catalog.oid), 0)"},
         {std::to_string(table.info.oid)});
     if (filenode == std::to_string(table.info.filenode)) return;
-    // A rewritten or truncated heap looks empty to an older snapshot: rows would be lost in silence.
+    // A rewritten or truncated heap looks empty to an older snapshot: rows would be lost in
+    // silence.
     throw io::Error("the table was truncated or rewritten after the snapshot was taken")
         .exit_code(io::ExitCode::no_go)
-        .hint("raise max_locks_per_transaction on the source, so that all tables can be locked "
-              "during the copy, and start again with --restart-copy");
+        .hint(
+            "raise max_locks_per_transaction on the source, so that all tables can be locked "
+            "during the copy, and start again with --restart-copy");
 }
 
 }  // namespace
@@ -112,8 +114,9 @@ std::int64_t copy_chunk(io::Connection& source, io::Connection& target, const Co
     const auto& table = request.table;
     if (request.lock_table) lock_and_check(source, table);
 
-    io::CopyReader reader(source, "copy_out", switch_encoding(request.encoding, "session") +
-                                                  copy_out_sql(table, request.chunk));
+    io::CopyReader reader(
+        source, "copy_out",
+        switch_encoding(request.encoding, "session") + copy_out_sql(table, request.chunk));
     io::CopyWriter writer(target, "copy_in",
                           switch_encoding(request.encoding, "local") + copy_in_sql(table));
     const auto bytes = relay(reader, writer, progress, interrupt);
@@ -121,8 +124,8 @@ std::int64_t copy_chunk(io::Connection& source, io::Connection& target, const Co
 
     const auto written = writer.finish();
     if (written != reader.rows()) {
-        throw io::Error(fmt::format("the source sent {} rows but the target took {}", reader.rows(),
-                                    written))
+        throw io::Error(
+            fmt::format("the source sent {} rows but the target took {}", reader.rows(), written))
             .hint("look for a trigger or rule on the target's table that drops or adds rows");
     }
     if (request.encoding != "UTF8") {

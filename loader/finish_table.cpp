@@ -85,7 +85,13 @@ void build_index(io::Connection& target, const TableInfo& table, const IndexInfo
         target.execute({"set_helpers",
                         fmt::format("set local max_parallel_maintenance_workers to {}", helpers)});
     }
-    target.execute({"create_index", create_index_sql(index)});
+    try {
+        target.execute({"create_index", create_index_sql(index)});
+    } catch (io::Error& error) {
+        // duplicate_table: a session of ours that was cut off has just finished it.
+        if (error.sqlstate() == "42P07") error.retryable(true);
+        throw;
+    }
     transaction.commit();
 }
 

@@ -78,8 +78,8 @@ void Lane::perform_with_retry(const Work& work) {
             if (!error.retryable() || attempt == kAttempts) throw;
             setup_.progress.retries.fetch_add(1);
             const int pause = pause_ms(attempt);
-            spdlog::warn("{}\ntrying again in {:.1f} s ({} of {})", error.report(),
-                         pause / 1000.0, attempt, kAttempts - 1);
+            spdlog::warn("{}\ntrying again in {:.1f} s ({} of {})", error.report(), pause / 1000.0,
+                         attempt, kAttempts - 1);
             progress_.begin("waiting to retry: " + work.display());
             setup_.interrupt.sleep_ms(pause);
             progress_.begin(work.display());
@@ -104,13 +104,21 @@ bool Lane::settled(const Work& work) {
 
 void Lane::perform(const Work& work) {
     switch (work.kind) {
-        case Work::Kind::copy: copy(work); break;
-        case Work::Kind::large_objects: copy_objects(work); break;
+        case Work::Kind::copy:
+            copy(work);
+            break;
+        case Work::Kind::large_objects:
+            copy_objects(work);
+            break;
         case Work::Kind::build_index:
             build_index(target(), work.table->info, *work.index, work.idle_streams);
             break;
-        case Work::Kind::finish: finish_table(target(), *work.table, setup_.ticket.job); break;
-        case Work::Kind::release_source: source_.reset(); break;
+        case Work::Kind::finish:
+            finish_table(target(), *work.table, setup_.ticket.job);
+            break;
+        case Work::Kind::release_source:
+            source_.reset();
+            break;
     }
 }
 
@@ -143,9 +151,9 @@ void Lane::copy(const Work& work) {
 
 void Lane::copy_objects(const Work& work) {
     io::Transaction transaction(target());
-    const auto result = copy_large_objects(source(), target(), work.objects->first,
-                                           work.objects->last, setup_.no_owner,
-                                           setup_.no_privileges);
+    const auto result =
+        copy_large_objects(source(), target(), work.objects->first, work.objects->last,
+                           setup_.no_owner, setup_.no_privileges);
     io::failpoint(io::Failpoint::large_objects_before_mark);
     snapshot::mark_objects_loaded(target(), setup_.ticket, work.objects->number, result.bytes);
     committing_ = true;
@@ -166,12 +174,15 @@ void Lane::renew_snapshot_transaction(std::size_t tables) {
 
 Connection& Lane::source() {
     if (source_) return *source_;
-    auto connection = Connection::open(
-        setup_.source,
-        {setup_.ticket.job, fmt::format("read {}", number_ + 1), "UTF8", kLockTimeout,
-         // A chunk's index scan must not become a parallel or compiled full scan.
-         {{"max_parallel_workers_per_gather", "0"}, {"jit", "off"}}},
-        setup_.interrupt);
+    auto connection =
+        Connection::open(setup_.source,
+                         {setup_.ticket.job,
+                          fmt::format("read {}", number_ + 1),
+                          "UTF8",
+                          kLockTimeout,
+                          // A chunk's index scan must not become a parallel or compiled full scan.
+                          {{"max_parallel_workers_per_gather", "0"}, {"jit", "off"}}},
+                         setup_.interrupt);
     try {
         connection.execute({"import_snapshot", snapshot::import_snapshot(setup_.exported)});
     } catch (const Error& error) {
@@ -187,7 +198,10 @@ Connection& Lane::target() {
     if (target_) return *target_;
     target_ = Connection::open(
         setup_.target,
-        {setup_.ticket.job, fmt::format("write {}", number_ + 1), "UTF8", kLockTimeout,
+        {setup_.ticket.job,
+         fmt::format("write {}", number_ + 1),
+         "UTF8",
+         kLockTimeout,
          {{"maintenance_work_mem", fmt::format("{}kB", setup_.maintenance_work_mem_kb)},
           {"synchronous_commit", "on"}}},
         setup_.interrupt);

@@ -36,7 +36,8 @@ void for_each_parallel(std::size_t count, int jobs, const std::string& role,
     {
         std::vector<std::jthread> threads;
         const auto wanted = std::min<std::size_t>(count, static_cast<std::size_t>(jobs));
-        for (std::size_t i = 0; i < wanted; ++i) threads.emplace_back(body, static_cast<int>(i) + 1);
+        for (std::size_t i = 0; i < wanted; ++i)
+            threads.emplace_back(body, static_cast<int>(i) + 1);
     }
     if (first_error) std::rethrow_exception(first_error);
 }

@@ -86,6 +86,21 @@ void restore_pre_data(const DumpTools& tools, const std::string& archive,
     run_script(script, target, options.job, options.selection.everything(), restore, interrupt);
 }
 
+void drop_pre_data(const DumpTools& tools, const std::string& archive, const io::ConnInfo& target,
+                   const SchemaOptions& options, const RestoreProgress& made,
+                   const io::Interrupt& interrupt) {
+    if (made.entries_done == 0) return;
+    const auto those_made = [&](std::vector<TocLine> toc) {
+        toc = without_built(std::move(toc), {});
+        const auto done = static_cast<std::size_t>(made.entries_done);
+        if (!made.finished && toc.size() > done) toc.resize(done);
+        return toc;
+    };
+    auto script = read_script(tools, archive, options, "pre-data", those_made, true, interrupt);
+    script.entries.clear();
+    run_script(script, target, options.job, options.selection.everything(), {}, interrupt);
+}
+
 void restore_rest(const DumpTools& tools, const std::string& archive, const io::ConnInfo& target,
                   const SchemaOptions& options, RestPart part, const std::set<snapshot::Oid>& built,
                   const RestoreOptions& restore, const io::Interrupt& interrupt) {

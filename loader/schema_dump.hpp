@@ -34,6 +34,12 @@ void restore_pre_data(const DumpTools& tools, const std::string& archive,
                       const io::ConnInfo& target, const SchemaOptions& options,
                       const RestoreOptions& restore, const io::Interrupt& interrupt);
 
+/// Drops what restore_pre_data() has made of this archive, and nothing else. made: as its mark
+/// noted. Safe to repeat.
+void drop_pre_data(const DumpTools& tools, const std::string& archive, const io::ConnInfo& target,
+                   const SchemaOptions& options, const RestoreProgress& made,
+                   const io::Interrupt& interrupt);
+
 /// Foreign keys stand between the two: they need the keys of partitioned tables, and comments on
 /// them need the foreign keys.
 enum class RestPart {

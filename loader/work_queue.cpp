@@ -44,10 +44,12 @@ std::string Work::display() const {
         case Kind::large_objects:
             return "copy large objects " + std::to_string(objects->first) + " to " +
                    std::to_string(objects->last);
-        case Kind::build_index: return "index " + snapshot::display_name(table->info.schema,
-                                                                         index->name);
-        case Kind::finish: return "constraints and statistics of " + table->info.display();
-        case Kind::release_source: return "release the source";
+        case Kind::build_index:
+            return "index " + snapshot::display_name(table->info.schema, index->name);
+        case Kind::finish:
+            return "constraints and statistics of " + table->info.display();
+        case Kind::release_source:
+            return "release the source";
     }
     return {};
 }
@@ -129,8 +131,8 @@ bool WorkQueue::copying_over() const {
 int WorkQueue::place_for(const StreamState& stream, const TableState& table) const {
     // Staying on the table: the next chunk in key order after the last one, if it is still free.
     if (stream.table == table.plan->number) {
-        const auto next = std::upper_bound(table.unclaimed.begin(), table.unclaimed.end(),
-                                           stream.last_chunk);
+        const auto next =
+            std::upper_bound(table.unclaimed.begin(), table.unclaimed.end(), stream.last_chunk);
         if (next != table.unclaimed.end()) return static_cast<int>(next - table.unclaimed.begin());
     }
     // Joining another stream: start in the middle, so that both write long runs of ordered keys.
@@ -263,7 +265,9 @@ void WorkQueue::done(int, const Work& work) {
                 }
             }
             break;
-        case Work::Kind::large_objects: --copies_in_hand_; break;
+        case Work::Kind::large_objects:
+            --copies_in_hand_;
+            break;
         case Work::Kind::build_index:
             --tables_[static_cast<std::size_t>(work.table->number)].building;
             break;
@@ -274,7 +278,8 @@ void WorkQueue::done(int, const Work& work) {
             count(0, 1);
             break;
         }
-        case Work::Kind::release_source: break;
+        case Work::Kind::release_source:
+            break;
     }
     changed_.notify_all();
 }

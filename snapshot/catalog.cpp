@@ -31,12 +31,12 @@ struct TypeInfo {
 // encoding declaration rides along), composites and arrays of user types (they carry OIDs).
 // Source: the typsend functions in src/backend/utils/adt of PostgreSQL 8.4 to 18.
 constexpr std::array<std::string_view, 44> kBinarySafe = {
-    "bool",      "bytea",     "char",      "name",     "int8",    "int2",      "int4",
-    "text",      "oid",       "xid",       "cid",      "tid",     "json",      "jsonb",
-    "point",     "lseg",      "path",      "box",      "polygon", "line",      "circle",
-    "float4",    "float8",    "macaddr",   "macaddr8", "inet",    "cidr",      "bpchar",
-    "varchar",   "date",      "time",      "timetz",   "uuid",    "timestamp", "timestamptz",
-    "interval",  "numeric",   "bit",       "varbit",   "pg_lsn",  "jsonpath",  "xid8",
+    "bool",          "bytea",      "char",    "name",     "int8",    "int2",      "int4",
+    "text",          "oid",        "xid",     "cid",      "tid",     "json",      "jsonb",
+    "point",         "lseg",       "path",    "box",      "polygon", "line",      "circle",
+    "float4",        "float8",     "macaddr", "macaddr8", "inet",    "cidr",      "bpchar",
+    "varchar",       "date",       "time",    "timetz",   "uuid",    "timestamp", "timestamptz",
+    "interval",      "numeric",    "bit",     "varbit",   "pg_lsn",  "jsonpath",  "xid8",
     "txid_snapshot", "pg_snapshot"};
 
 class Types {
@@ -264,8 +264,8 @@ void read_others(io::Connection& source, const std::string& oids, Catalog& catal
             case 'S':
                 catalog.sequences.push_back({rows.string(row, 1), rows.string(row, 2)});
                 if (!rows.boolean(row, 6)) {
-                    catalog.unreadable.push_back("sequence " + display_name(rows.string(row, 1),
-                                                                            rows.string(row, 2)));
+                    catalog.unreadable.push_back(
+                        "sequence " + display_name(rows.string(row, 1), rows.string(row, 2)));
                 }
                 break;
             case 'p':
@@ -276,8 +276,11 @@ void read_others(io::Connection& source, const std::string& oids, Catalog& catal
                     matviews[static_cast<Oid>(rows.integer(row, 0))] = qualified;
                 }
                 break;
-            case 'f': catalog.foreign_tables.push_back(qualified); break;
-            default: break;
+            case 'f':
+                catalog.foreign_tables.push_back(qualified);
+                break;
+            default:
+                break;
         }
     }
     if (matviews.empty()) return;

@@ -30,9 +30,8 @@ std::string sampled_rows(const TableInfo& table, int chunks) {
     const std::int64_t wanted = chunks * (chunks > kMany ? kPagesPerChunkOfMany : kPagesPerChunk);
     const std::int64_t sampled = std::min(pages, wanted);
     // A line pointer that holds no live row gives none, which costs next to nothing.
-    const double per_page = table.row_estimate > 0
-                                ? table.row_estimate / static_cast<double>(pages)
-                                : kUnknownRowsPerPage;
+    const double per_page = table.row_estimate > 0 ? table.row_estimate / static_cast<double>(pages)
+                                                   : kUnknownRowsPerPage;
     const auto slots =
         std::clamp<std::int64_t>(std::llround(2 * per_page), kFewestSlots, kMostSlots);
     const std::int64_t tried = std::min(slots, kTriesPerPage);
@@ -56,18 +55,29 @@ std::string row_weight(const TableInfo& table) {
     return weight;
 }
 
+/// Pieces of a query on a sample whose key columns are named k0, k1, …
+struct KeyColumns {
+    std::string named;  // "a" as k0, "b" as k1
+    std::string keys;   // k0, k1
+    std::string order;  // in the index's order
+};
+
+KeyColumns key_columns(const TableInfo& table) {
+    KeyColumns columns;
+    for (std::size_t i = 0; i < table.key.size(); ++i) {
+        const char* comma = i == 0 ? "" : ", ";
+        columns.named += fmt::format("{}{} as k{}", comma, io::quote_ident(table.key[i].name), i);
+        columns.keys += fmt::format("{}k{}", comma, i);
+        columns.order +=
+            fmt::format("{}k{} using operator({}.<)", comma, i, table.key[i].operator_schema);
+    }
+    return columns;
+}
+
 }  // namespace
 
 std::vector<Key> cut_by_key(io::Connection& source, const TableInfo& table, int chunks) {
-    std::string named;
-    std::string keys;
-    std::string order;
-    for (std::size_t i = 0; i < table.key.size(); ++i) {
-        const char* comma = i == 0 ? "" : ", ";
-        named += fmt::format("{}{} as k{}", comma, io::quote_ident(table.key[i].name), i);
-        keys += fmt::format("{}k{}", comma, i);
-        order += fmt::format("{}k{} using operator({}.<)", comma, i, table.key[i].operator_schema);
-    }
+    const auto [named, keys, order] = key_columns(table);
     const std::string sql = fmt::format(
         R"sql(
         with sampled as (
@@ -100,6 +110,27 @@ std::vector<Key> cut_by_key(io::Connection& source, const TableInfo& table, int 
         if (bounds.empty() || bounds.back() != key) bounds.push_back(std::move(key));
     }
     return bounds;
+}
+
+double heap_order(io::Connection& source, const TableInfo& table) {
+    constexpr int kSample = 4;  // as for four chunks
+    const auto columns = key_columns(table);
+    const std::string sql = fmt::format(
+        R"sql(
+        with sampled as (
+            select {named}, ctid as place
+              from only {table}
+             where ctid = any(array({tids}))
+        ), placed as (
+            select pg_catalog.row_number() over (order by {order}) as by_key,
+                   pg_catalog.row_number() over (order by place) as by_place
+              from sampled
+        )
+        select coalesce(pg_catalog.abs(pg_catalog.corr(by_key, by_place)), 1) from placed
+        )sql",
+        fmt::arg("named", columns.named), fmt::arg("table", table.qualified()),
+        fmt::arg("tids", sampled_rows(table, kSample)), fmt::arg("order", columns.order));
+    return source.query_row({"heap_order", sql}).real(0, 0);
 }
 
 std::vector<Key> cut_by_page(const TableInfo& table, int chunks) {

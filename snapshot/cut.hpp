@@ -15,6 +15,10 @@ namespace pghaul::snapshot {
 /// Throws: io::Error.
 std::vector<Key> cut_by_key(io::Connection& source, const TableInfo& table, int chunks);
 
+/// How far the heap lies in key order: 1 for wholly (up or down), 0 for not at all. From a sample
+/// of about 200 pages; 1 for an empty one.
+double heap_order(io::Connection& source, const TableInfo& table);
+
 /// Evenly spaced page boundaries as ctid keys.
 std::vector<Key> cut_by_page(const TableInfo& table, int chunks);
 

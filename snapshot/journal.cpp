@@ -81,7 +81,8 @@ io::Result Journal::query(const io::Query& query, const io::Params& params) {
     try {
         return connection().query(query, params);
     } catch (const Error& error) {
-        // Every statement of the journal sets a state, so doing it twice is doing it once.
+        // Statements that come here set a state or read: doing them twice is doing them once (the
+        // seconds of a step may count twice, which only a display sees).
         if (!error.poisons_connection() || !error.retryable()) throw;
         return connection().query(query, params);
     }
@@ -100,10 +101,10 @@ std::optional<JobRecord> Journal::find() {
     if (!exists()) return std::nullopt;
     const auto row = query(kReadJob, {job_});
     if (row.rows() == 0) return std::nullopt;
-    JobRecord record{row.string(0, 0), row.string(0, 1),  row.string(0, 2),
-                     row.string(0, 3), row.string(0, 4),  phase_from_name(row.text(0, 5)),
-                     row.integer(0, 6), row.string(0, 7), row.string(0, 8),
-                     row.string(0, 9), row.string(0, 10), row.boolean(0, 11)};
+    JobRecord record{row.string(0, 0),  row.string(0, 1),  row.string(0, 2),
+                     row.string(0, 3),  row.string(0, 4),  phase_from_name(row.text(0, 5)),
+                     row.integer(0, 6), row.string(0, 7),  row.string(0, 8),
+                     row.string(0, 9),  row.string(0, 10), row.boolean(0, 11)};
     phase_ = record.phase;
     return record;
 }
@@ -138,8 +139,8 @@ void Journal::lock() {
 }
 
 void Journal::insert(const JobRecord& record) {
-    query(kInsertJob, {record.job, record.version, record.source, record.source_identity,
-                       record.settings, record.runner});
+    connection().query(kInsertJob, {record.job, record.version, record.source,
+                                    record.source_identity, record.settings, record.runner});
     phase_ = Phase::created;
 }
 
@@ -158,7 +159,8 @@ void Journal::set_phase(Phase phase) {
 void Journal::forget_plan() {
     io::Transaction transaction(connection());
     connection().query(kForgetPlan, {job_});
-    connection().query(kSetPhase, {job_, std::to_string(run_), std::string(name_of(Phase::schema))});
+    connection().query(kSetPhase,
+                       {job_, std::to_string(run_), std::string(name_of(Phase::schema))});
     transaction.commit();
     phase_ = Phase::schema;
 }
@@ -184,12 +186,14 @@ void Journal::store_plan(const Plan& plan, const std::string& schema_archive) {
     auto& target = connection();
     io::Transaction transaction(target);
     target.query(kForgetPlan, {job_});
-    target.query(kInsertTablePlans, {job_, numbers.text(), names.text(), bytes.text(), plans.text()});
+    target.query(kInsertTablePlans,
+                 {job_, numbers.text(), names.text(), bytes.text(), plans.text()});
     target.query(kInsertChunks,
                  {job_, chunk_tables.text(), chunk_numbers.text(), chunk_bytes.text()});
     target.query(kInsertObjectChunks, {job_, object_numbers.text(), objects.text()});
-    const auto stored = target.query(kStorePlan, {job_, std::to_string(run_),
-                                                  to_json_without_tables(plan), hex(schema_archive)});
+    const auto stored = target.query(
+        kStorePlan,
+        {job_, std::to_string(run_), to_json_without_tables(plan), hex(schema_archive)});
     if (stored.affected() != 1) throw_taken_over(job_);
     transaction.commit();
 }
@@ -241,7 +245,8 @@ std::map<std::string, Step> Journal::steps() {
     const auto rows = query(kReadSteps, {job_});
     std::map<std::string, Step> steps;
     for (int row = 0; row < rows.rows(); ++row) {
-        steps[rows.string(row, 0)] = {rows.integer(row, 1), rows.boolean(row, 2), rows.real(row, 3)};
+        steps[rows.string(row, 0)] = {rows.integer(row, 1), rows.boolean(row, 2),
+                                      rows.real(row, 3)};
     }
     return steps;
 }
@@ -250,9 +255,7 @@ void Journal::note_problem(const std::string& subject, const std::string& messag
     query(kNoteProblem, {job_, subject, message});
 }
 
-void Journal::forget_problem(const std::string& subject) {
-    query(kForgetProblem, {job_, subject});
-}
+void Journal::forget_problem(const std::string& subject) { query(kForgetProblem, {job_, subject}); }
 
 std::vector<Problem> Journal::problems() {
     const auto rows = query(kListProblems, {job_});
@@ -303,8 +306,7 @@ void mark_objects_loaded(io::Connection& target, const JobTicket& ticket, int nu
 }
 
 bool is_loaded(io::Connection& target, const std::string& job, int table, int chunk) {
-    const auto rows =
-        target.query(kIsLoaded, {job, std::to_string(table), std::to_string(chunk)});
+    const auto rows = target.query(kIsLoaded, {job, std::to_string(table), std::to_string(chunk)});
     return rows.rows() == 1 && rows.boolean(0, 0);
 }
 
@@ -333,7 +335,8 @@ void end_leftover_sessions(io::Connection& connection, const std::string& job,
     throw Error("sessions of an earlier run of job " + job + " do not end on " +
                 connection.server_name())
         .exit_code(ExitCode::stopped)
-        .hint("end them with pg_terminate_backend; see application_name '" + prefix + "…' in "
+        .hint("end them with pg_terminate_backend; see application_name '" + prefix +
+              "…' in "
               "pg_stat_activity");
 }
 

@@ -402,13 +402,13 @@ inline constexpr io::Query kDropJournalIfEmpty{"drop_journal_if_empty", R"sql(
 
 /// Statements that a server can prepare once the journal exists.
 inline constexpr std::array kJournalQueries = {
-    kJournalExists, kTryLockJob,        kLockHolder,    kEndLeftovers,     kReadJob,
-    kListJobs,      kInsertJob,         kBeginRun,      kSetPhase,         kForgetPlan,
-    kStorePlan,     kInsertTablePlans,  kInsertChunks,  kInsertObjectChunks, kReadPlan,
-    kReadArchive,   kReadTablePlans,    kReadLoaded,    kReadLoadedObjects, kMarkLoaded,
-    kMarkObjects,   kIsLoaded,          kObjectsLoaded, kCountMissing,     kMarkFinished,
-    kAddSnapshot,   kAddStep,           kMarkStep, kReadSteps, kNoteProblem,      kForgetProblem,
-    kListProblems,  kTotals,            kPartlyLoaded,  kDeleteJob,
+    kJournalExists, kTryLockJob,       kLockHolder,    kEndLeftovers,       kReadJob,
+    kListJobs,      kInsertJob,        kBeginRun,      kSetPhase,           kForgetPlan,
+    kStorePlan,     kInsertTablePlans, kInsertChunks,  kInsertObjectChunks, kReadPlan,
+    kReadArchive,   kReadTablePlans,   kReadLoaded,    kReadLoadedObjects,  kMarkLoaded,
+    kMarkObjects,   kIsLoaded,         kObjectsLoaded, kCountMissing,       kMarkFinished,
+    kAddSnapshot,   kAddStep,          kMarkStep,      kReadSteps,          kNoteProblem,
+    kForgetProblem, kListProblems,     kTotals,        kPartlyLoaded,       kDeleteJob,
 };
 
 }  // namespace pghaul::snapshot

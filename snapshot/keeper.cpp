@@ -40,7 +40,8 @@ std::string import_snapshot(const std::string& exported) {
 Keeper::Keeper(const io::ConnInfo& source, const std::string& job, const Selection& selection,
                const io::Interrupt& interrupt)
     : interrupt_(&interrupt) {
-    connection_ = io::Connection::open(source, {job, "keeper", "UTF8", kLockTimeout, {}}, interrupt);
+    connection_ =
+        io::Connection::open(source, {job, "keeper", "UTF8", kLockTimeout, {}}, interrupt);
     for (int attempt = 1; attempt <= kAttempts; ++attempt) {
         if (try_take(selection)) return;
     }

@@ -4,9 +4,12 @@ namespace pghaul::snapshot {
 
 std::vector<KeyColumn> TablePlan::chunk_key() const {
     switch (method) {
-        case Method::whole: return {};
-        case Method::key_ranges: return info.key;
-        case Method::ctid_ranges: return ctid_key();
+        case Method::whole:
+            return {};
+        case Method::key_ranges:
+            return info.key;
+        case Method::ctid_ranges:
+            return ctid_key();
     }
     return {};
 }
@@ -25,9 +28,12 @@ std::int64_t Plan::total_chunks() const {
 
 const char* name_of(Method method) {
     switch (method) {
-        case Method::whole: return "whole";
-        case Method::key_ranges: return "key ranges";
-        case Method::ctid_ranges: return "ctid ranges";
+        case Method::whole:
+            return "whole";
+        case Method::key_ranges:
+            return "key ranges";
+        case Method::ctid_ranges:
+            return "ctid ranges";
     }
     return "";
 }

@@ -149,8 +149,8 @@ TableInfo info_from(const json& value) {
 std::string to_json(const TablePlan& table) {
     json chunks = json::array();
     for (const auto& chunk : table.chunks) {
-        chunks.push_back({chunk.number, to_value(chunk.range.lo), to_value(chunk.range.hi),
-                          chunk.bytes});
+        chunks.push_back(
+            {chunk.number, to_value(chunk.range.lo), to_value(chunk.range.hi), chunk.bytes});
     }
     return dump({{"number", table.number},
                  {"info", to_value(table.info)},
@@ -187,7 +187,8 @@ std::string to_json_without_tables(const Plan& plan) {
                                 {"on_partitioned", key.on_partitioned}});
     }
     json sequences = json::array();
-    for (const auto& sequence : plan.sequences) sequences.push_back({sequence.schema, sequence.name});
+    for (const auto& sequence : plan.sequences)
+        sequences.push_back({sequence.schema, sequence.name});
     json objects = json::array();
     for (const auto& chunk : plan.large_objects) {
         objects.push_back({chunk.number, chunk.first, chunk.last, chunk.objects});

@@ -1,7 +1,9 @@
 #include "snapshot/planner.hpp"
 
 #include <algorithm>
+#include <set>
 
+#include "io/sql.hpp"
 #include "snapshot/cut.hpp"
 
 namespace pghaul::snapshot {
@@ -12,6 +14,8 @@ constexpr std::int64_t kSmallestLongPole = std::int64_t{64} << 20;
 constexpr std::int64_t kSmallestFrozen = std::int64_t{1} << 20;
 // ctid range scans read just their pages from this version on; before, each would scan it all.
 constexpr int kTidRangeScans = 14;
+// Correlation of key order and page order above which a key range counts as lying together.
+constexpr double kOrderedHeap = 0.9;
 
 bool binary_fits(const TableInfo& table, const PlanOptions& options) {
     if (options.format == FormatChoice::text) return false;
@@ -21,9 +25,18 @@ bool binary_fits(const TableInfo& table, const PlanOptions& options) {
                        [](const Column& column) { return column.binary_safe; });
 }
 
-std::vector<Key> bounds_for(io::Connection& source, TablePlan& table, int chunks) {
+/// A key range of a heap in another order lies on most of its pages: every chunk would read nearly
+/// the whole table. Ranges of pages read each page once. (Not where most bytes are in TOAST: pages
+/// say nothing about those, and the heap is small beside them.)
+bool better_by_page(io::Connection& source, const TableInfo& info, const PlanOptions& options) {
+    return options.one_snapshot && source.server_major() >= kTidRangeScans &&
+           info.heap_bytes > info.toast_bytes && heap_order(source, info) < kOrderedHeap;
+}
+
+std::vector<Key> bounds_for(io::Connection& source, TablePlan& table, int chunks,
+                            const PlanOptions& options) {
     if (chunks < 2 || table.info.kind == TableKind::extension_config) return {};
-    if (!table.info.key.empty()) {
+    if (!table.info.key.empty() && !better_by_page(source, table.info, options)) {
         table.method = Method::key_ranges;
         return cut_by_key(source, table.info, chunks);
     }
@@ -40,7 +53,7 @@ TablePlan plan_table(io::Connection& source, TableInfo info, std::int64_t total_
     table.info = std::move(info);
     table.format = binary_fits(table.info, options) ? Format::binary : Format::text;
     const int chunks = chunk_count(table.info.bytes(), total_bytes, options);
-    const auto ranges = tile(bounds_for(source, table, chunks));
+    const auto ranges = tile(bounds_for(source, table, chunks, options));
     if (ranges.size() == 1) table.method = Method::whole;
     const auto share = table.info.bytes() / static_cast<std::int64_t>(ranges.size());
     for (const auto& range : ranges) {
@@ -78,6 +91,15 @@ Plan make_plan(io::Connection& source, Catalog catalog, const PlanOptions& optio
 
     Plan plan;
     plan.encoding = source.server_encoding();
+    // A leaf whose topmost table was not chosen stands for itself.
+    const std::set<std::string> roots(catalog.partition_roots.begin(),
+                                      catalog.partition_roots.end());
+    for (auto& info : catalog.tables) {
+        if (!roots.contains(io::quote_qualified(info.root_schema, info.root_name))) {
+            info.root_schema.clear();
+            info.root_name.clear();
+        }
+    }
     // Each stream holds a few locks more; half of the table leaves room for everybody else.
     plan.lock_all_tables =
         static_cast<std::int64_t>(catalog.tables.size()) < catalog.lock_capacity / 2;

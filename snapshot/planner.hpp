@@ -20,6 +20,9 @@ struct PlanOptions {
     bool freeze = true;
     /// What both servers say of integer_datetimes; without it binary times differ.
     bool integer_datetimes = true;
+    /// True if one snapshot serves the whole copy, or the source is vouched to be quiet: only then
+    /// may a table that has a key be cut by physical address (invariant 2).
+    bool one_snapshot = false;
 };
 
 /// Runs the cutting probes on the source. Requires: tables' rights were checked.

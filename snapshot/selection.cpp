@@ -43,8 +43,9 @@ std::set<Oid> union_of(io::Connection& source, const std::vector<std::string>& p
         if (found.empty() && must_match) {
             throw Error("no " + std::string(schema_only ? "schema" : "table") +
                         " on the source matches the pattern " + pattern)
-                .hint("check spelling and case: unquoted names are folded to lower case; use "
-                      "'\"Name\"' for mixed case and schema.table for tables outside search_path")
+                .hint(
+                    "check spelling and case: unquoted names are folded to lower case; use "
+                    "'\"Name\"' for mixed case and schema.table for tables outside search_path")
                 .exit_code(ExitCode::usage);
         }
         all.merge(found);

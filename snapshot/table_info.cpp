@@ -8,11 +8,10 @@ namespace pghaul::snapshot {
 namespace {
 
 std::string quoted_if_needed(const std::string& name) {
-    const bool plain =
-        !name.empty() && !(name.front() >= '0' && name.front() <= '9') &&
-        std::all_of(name.begin(), name.end(), [](char c) {
-            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-        });
+    const bool plain = !name.empty() && !(name.front() >= '0' && name.front() <= '9') &&
+                       std::all_of(name.begin(), name.end(), [](char c) {
+                           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+                       });
     return plain ? name : io::quote_ident(name);
 }
 

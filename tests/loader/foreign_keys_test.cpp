@@ -128,14 +128,32 @@ TEST_F(ForeignKeysTest, OfPartitionedTablesAreAddedOnceTheirRowsFit) {
     EXPECT_TRUE(journal_->problems().empty()) << journal_->problems()[0].message;
 }
 
-TEST_F(ForeignKeysTest, EndTheRunForAnythingButOrphans) {
+TEST_F(ForeignKeysTest, NoteAKeyToATableThatDidNotComeAlong) {
+    on_source(kTables);
+    on_source(kKeys);
+    on_target("create table a (id int); create table \"B\" (id int)");
+    read_keys();
+    make();
+    EXPECT_EQ(keys(), "");
+    ASSERT_EQ(journal_->problems().size(), 3U);
+    EXPECT_NE(journal_->problems()[0].message.find("public.o"), std::string::npos)
+        << journal_->problems()[0].message;
+    // And go on once it is there.
+    on_target("create table o (id int primary key)");
+    make();
+    EXPECT_EQ(keys(), "F 3 false, f1 true, f2 true");
+    EXPECT_TRUE(journal_->problems().empty()) << journal_->problems()[0].message;
+}
+
+TEST_F(ForeignKeysTest, EndTheRunForAnythingElse) {
     on_both(kTables);
     on_source(kKeys);
-    on_target("drop table \"B\"");
+    on_target("alter table a add constraint f1 check (id > 0)");
     read_keys();
     const auto error = test::error_of([&] { make(); });
-    EXPECT_EQ(error.sqlstate(), "42P01");
-    EXPECT_NE(error.context().find("F 3"), std::string::npos) << error.report();
+    EXPECT_EQ(error.sqlstate(), "42710");
+    EXPECT_NE(error.context().find("foreign key f1 of public.a"), std::string::npos)
+        << error.report();
 }
 
 }  // namespace

@@ -1,0 +1,97 @@
+// A run that is killed at each named place, and the rerun that must finish the job.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "io/failpoint.hpp"
+#include "tests/crash/crash_steps.hpp"
+
+namespace pghaul::test {
+namespace {
+
+using io::Failpoint;
+
+/// Every failpoint with the passes at which it kills.
+std::vector<std::string> kills() {
+    std::vector<std::string> list;
+    for (int i = 0; i < static_cast<int>(Failpoint::count_); ++i) {
+        const std::string name(io::failpoint_name(static_cast<Failpoint>(i)));
+        list.push_back(name + "=kill");
+        if (!name.starts_with("copy_")) continue;
+        list.push_back(name + "=kill@2");
+        list.push_back(name + "=kill@3");
+    }
+    list.emplace_back("table_after_finish=kill@3");
+    list.emplace_back("foreign_key_added=kill@2");
+    return list;
+}
+
+class KilledAt : public HaulTest, public testing::WithParamInterface<std::string> {};
+
+TEST_P(KilledAt, FinishesWithTheRerun) {
+    const auto pair = crash_pair();
+    const auto killed = run(pair, crash_arguments(), {{"PGHAUL_FAILPOINTS", GetParam()}});
+    ASSERT_EQ(killed.signal, SIGKILL) << "the run did not pass there:\n" << killed.err;
+    expect_rerun_finishes(pair);
+}
+
+std::string test_name(const testing::TestParamInfo<std::string>& info) {
+    std::string name = info.param;
+    for (auto& c : name) {
+        if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
+    }
+    return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryFailpoint, KilledAt, testing::ValuesIn(kills()), test_name);
+
+using Failpoints = HaulTest;
+
+TEST_F(Failpoints, ARetryableErrorAtAnyPlaceOfACopyIsRedoneByTheSameRun) {
+    for (const std::string name : {"copy_after_read", "copy_before_mark", "copy_before_commit",
+                                   "copy_after_commit", "large_objects_before_mark"}) {
+        const std::string setting = name + (name.starts_with("large") ? "=error@1" : "=error@3");
+        SCOPED_TRACE(setting);
+        const auto pair = crash_pair();
+        const auto result = run(pair, crash_arguments(), {{"PGHAUL_FAILPOINTS", setting}});
+        EXPECT_TRUE(exited(result, 0));
+        EXPECT_TRUE(holds(result.err, "trying again"));
+        EXPECT_TRUE(equal(pair));
+        EXPECT_EQ(pair.target_sql("select count(*) from pghaul.snapshot;"), "1");
+    }
+}
+
+TEST_F(Failpoints, APermanentErrorStopsTheRunAndTheRerunFinishes) {
+    const auto pair = crash_pair();
+    const auto result = run(pair, crash_arguments(),
+                            {{"PGHAUL_FAILPOINTS", "copy_before_mark=fail@4"}});
+    EXPECT_TRUE(exited(result, 1));
+    EXPECT_TRUE(holds(result.err, "failpoint copy_before_mark"));
+    expect_rerun_finishes(pair);
+}
+
+TEST_F(Failpoints, AMisspeltOneIsRefused) {
+    const auto pair = fresh_pair();
+    const auto result = run(pair, {}, {{"PGHAUL_FAILPOINTS", "copy_before_marc=kill"}});
+    EXPECT_TRUE(exited(result, 2));
+    EXPECT_TRUE(holds(result.err, "copy_before_marc"));
+}
+
+TEST(FailpointNames, AreEachPassedSomewhereInTheCode) {
+    std::string code;
+    for (const std::string folder : {"cmd", "loader", "snapshot"}) {
+        for (const auto& entry : std::filesystem::directory_iterator(PGHAUL_SOURCE_DIR "/" + folder)) {
+            if (entry.path().extension() != ".cpp") continue;
+            std::ifstream file(entry.path());
+            code.append(std::istreambuf_iterator<char>(file), {});
+        }
+    }
+    for (int i = 0; i < static_cast<int>(Failpoint::count_); ++i) {
+        const std::string name(io::failpoint_name(static_cast<Failpoint>(i)));
+        EXPECT_NE(code.find("Failpoint::" + name + ")"), std::string::npos) << name;
+    }
+}
+
+}  // namespace
+}  // namespace pghaul::test
