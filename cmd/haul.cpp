@@ -84,7 +84,8 @@ class Haul {
             phase_ = record->phase;
             resumed_ = true;
         }
-        if (phase_ < Phase::copied) check_hazards(!record);
+        // Until the schema is begun, nothing in the target is ours.
+        if (phase_ < Phase::copied) check_hazards(phase_ == Phase::created);
         if (!record) {
             journal_.create();
             journal_.insert({options_.job,
@@ -131,11 +132,11 @@ class Haul {
         }
     }
 
-    void check_hazards(bool new_job) {
+    void check_hazards(bool check_target_empty) {
         const auto chosen = snapshot::select_relations(*probe_, options_.selection);
         const auto catalog = snapshot::read_catalog(*probe_, chosen);
         const auto hazards =
-            find_hazards(*probe_, journal_.connection(), options_, chosen, catalog, new_job);
+            find_hazards(*probe_, journal_.connection(), options_, chosen, catalog, check_target_empty);
         refuse_if_no_go(hazards);
         for (const auto& hazard : hazards) {
             if (hazard.weight == Hazard::Weight::warning) {
@@ -162,7 +163,13 @@ class Haul {
                 break;
             } catch (const snapshot::SnapshotLost& lost) {
                 const bool mixes = !options_.source_is_quiet && !journal_.loaded().empty();
-                if (mixes || attempt == kSnapshotsPerRun) refuse_to_mix_moments(lost.what());
+                if (mixes) refuse_to_mix_moments(lost.what());
+                if (attempt == kSnapshotsPerRun) {
+                    throw Error(fmt::format("{}, {} times in this run", lost.what(), attempt))
+                        .exit_code(ExitCode::stopped)
+                        .hint("look into the source's log for what ends its sessions, then run "
+                              "again to go on");
+                }
                 spdlog::warn("{}; going on with a new one", lost.what());
             }
         }

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <oneapi/tbb/parallel_pipeline.h>
 
-#include <array>
+#include <vector>
 
 #include "io/block.hpp"
 #include "io/copy_reader.hpp"
@@ -19,6 +19,15 @@ using snapshot::TablePlan;
 
 // Enough to ride out a pause of either server of some milliseconds; 8 * 256 kB = 2 MB per stream.
 constexpr std::size_t kBlocksInFlight = 8;
+// Rows larger than a block make blocks as large as themselves; two still overlap both servers.
+constexpr std::size_t kLargeBlocksInFlight = 2;
+
+std::size_t blocks_in_flight(const TablePlan& table) {
+    if (table.info.row_estimate < 1) return kBlocksInFlight;
+    const double row_bytes = static_cast<double>(table.info.bytes()) / table.info.row_estimate;
+    return row_bytes > static_cast<double>(io::kBlockBytes) ? kLargeBlocksInFlight
+                                                             : kBlocksInFlight;
+}
 
 /// " (a, b)", or nothing for a table without columns, which has no other way to say so.
 std::string column_list(const TablePlan& table) {
@@ -35,11 +44,11 @@ std::string switch_encoding(const std::string& encoding, const char* scope) {
 }
 
 /// Carries all blocks from reader to writer, reading and writing at the same time.
-std::uint64_t relay(io::CopyReader& reader, io::CopyWriter& writer, io::StreamProgress& progress,
-                    const io::Interrupt& interrupt) {
-    // The pipeline has at most kBlocksInFlight tokens and both filters keep order, so a block is
+std::uint64_t relay(io::CopyReader& reader, io::CopyWriter& writer, std::size_t in_flight,
+                    io::StreamProgress& progress, const io::Interrupt& interrupt) {
+    // The pipeline has at most in_flight tokens and both filters keep order, so a block is
     // written before its place in the ring is filled again.
-    std::array<Block, kBlocksInFlight> ring;
+    std::vector<Block> ring(in_flight);
     std::size_t next = 0;
     std::uint64_t bytes = 0;
 
@@ -54,13 +63,15 @@ std::uint64_t relay(io::CopyReader& reader, io::CopyWriter& writer, io::StreamPr
         }
         return &block;
     };
-    const auto write = [&](const Block* block) {
+    const auto write = [&](Block* block) {
         writer.write(*block);
         bytes += block->bytes.size();
         progress.add_bytes(block->bytes.size());
+        // One giant row must not keep its room for the rest of the chunk.
+        if (block->bytes.capacity() > 4 * io::kBlockBytes) std::vector<char>().swap(block->bytes);
     };
     tbb::parallel_pipeline(
-        kBlocksInFlight,
+        in_flight,
         tbb::make_filter<void, Block*>(tbb::filter_mode::serial_in_order, read) &
             tbb::make_filter<Block*, void>(tbb::filter_mode::serial_in_order, write));
     return bytes;
@@ -119,7 +130,7 @@ std::int64_t copy_chunk(io::Connection& source, io::Connection& target, const Co
         switch_encoding(request.encoding, "session") + copy_out_sql(table, request.chunk));
     io::CopyWriter writer(target, "copy_in",
                           switch_encoding(request.encoding, "local") + copy_in_sql(table));
-    const auto bytes = relay(reader, writer, progress, interrupt);
+    const auto bytes = relay(reader, writer, blocks_in_flight(table), progress, interrupt);
     io::failpoint(io::Failpoint::copy_after_read);
 
     const auto written = writer.finish();

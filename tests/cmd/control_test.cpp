@@ -31,11 +31,12 @@ TEST_F(Control, ASignalStopsTheRunTidilyWithinFiveSeconds) {
         const auto result = child.wait(5s);
         ASSERT_TRUE(result.has_value()) << "still running after 5 s";
         EXPECT_TRUE(refused(*result, 75, {"signal"}));
-        EXPECT_TRUE(no_sessions_left()) << pghaul_sessions(source_server())
-                                        << pghaul_sessions(target_server());
+        EXPECT_TRUE(no_sessions_left())
+            << pghaul_sessions(source_server()) << pghaul_sessions(target_server());
         gate.open();
-        const auto loaded = pair.target_sql("select count(*) from pghaul.chunk where loaded_at is not "
-                                            "null;");
+        const auto loaded = pair.target_sql(
+            "select count(*) from pghaul.chunk where loaded_at is not "
+            "null;");
         EXPECT_NE(loaded, "0");
         EXPECT_TRUE(exited(run(pair, {in_chunks(), "--source-is-quiet"}), 0));
         EXPECT_TRUE(equal(pair, true));
@@ -60,8 +61,8 @@ TEST_F(Control, ATableThatIsLockedNamesTheSessionInTheWay) {
     const auto pair = fresh_pair("create table \"in .use\" as select 1 as a;");
     Holder holder(pair.source, "begin; lock table public.\"in .use\" in access exclusive mode");
     const auto result = run(pair);
-    EXPECT_TRUE(refused(result, 75, {"in .use", "pid " + std::to_string(holder.pid()),
-                                     "lock table", "run again"}));
+    EXPECT_TRUE(refused(
+        result, 75, {"in .use", "pid " + std::to_string(holder.pid()), "lock table", "run again"}));
     holder.let_go();
     EXPECT_TRUE(exited(run(pair), 0));
     EXPECT_TRUE(equal(pair, true));
@@ -134,7 +135,9 @@ TEST_F(Control, JsonProgressAndResultsCanBeParsed) {
         const auto said = json::parse(line);
         EXPECT_LE(said.at("fraction"), 1.0);
         EXPECT_EQ(said.at("tables"), 1);
-        EXPECT_FALSE(said.at("streams").empty());
+        if (said.at("step") == "copy") {
+            EXPECT_FALSE(said.at("streams").empty());
+        }
         ++parsed;
     }
     EXPECT_GT(parsed, 0);

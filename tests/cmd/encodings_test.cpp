@@ -50,8 +50,9 @@ TEST_F(Encodings, GoFromLatin1ToUtf8InTextFormat) {
 }
 
 TEST_F(Encodings, StayWin1252) {
-    const auto pair = fresh_pair(western_schema() + "create table e (k text primary key, \"€\" int);"
-                                                    "insert into e values ('€', 1), ('„', 2);",
+    const auto pair = fresh_pair(western_schema() +
+                                     "create table e (k text primary key, \"€\" int);"
+                                     "insert into e values ('€', 1), ('„', 2);",
                                  options_for("WIN1252"), options_for("WIN1252"));
     ASSERT_TRUE(exited(run(pair, {"--chunk-size=1MB"}), 0));
     EXPECT_TRUE(equal(pair, true));
@@ -72,8 +73,9 @@ TEST_F(Encodings, RefuseARowWhoseCharacterTheTargetLacks) {
 TEST_F(Encodings, GoFromSqlAsciiToUtf8WhereTheBytesAreValid) {
     const auto pair = fresh_pair(western_schema(), options_for("SQL_ASCII"));
     ASSERT_TRUE(exited(run(pair, {"--chunk-size=1MB"}), 0));
-    EXPECT_EQ(pair.target_sql("select count(*) from \"Größe\".\"naïve Täble\" where pad like 'ññ%';"),
-              "20000");
+    EXPECT_EQ(
+        pair.target_sql("select count(*) from \"Größe\".\"naïve Täble\" where pad like 'ññ%';"),
+        "20000");
     EXPECT_TRUE(equal(pair));
 }
 
@@ -84,11 +86,11 @@ TEST_F(Encodings, RefuseBytesOfSqlAsciiThatAreNotUtf8) {
 }
 
 TEST_F(Encodings, RefuseAPairThatHasNoConversion) {
-    const auto pair = fresh_pair("create table t (a text);", options_for("EUC_JP"),
-                                 options_for("LATIN1"));
+    const auto pair =
+        fresh_pair("create table t (a text);", options_for("EUC_JP"), options_for("LATIN1"));
     for (const std::string command : {"run", "plan"}) {
-        Arguments arguments = {command, "--source", pair.source, "--target", pair.target,
-                               "--no-capture"};
+        Arguments arguments = {command,    "--source",  pair.source,
+                               "--target", pair.target, "--no-capture"};
         EXPECT_TRUE(refused(pghaul(arguments), 3, {"EUC_JP", "LATIN1", "ENCODING 'UTF8'"}));
     }
     EXPECT_EQ(pair.target_sql("select count(*) from pg_namespace where nspname = 'pghaul';"), "0");

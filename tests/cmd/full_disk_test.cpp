@@ -16,7 +16,8 @@ namespace {
 class SmallDisk {
   public:
     explicit SmallDisk(const std::string& size) {
-        std::string folder = (std::filesystem::temp_directory_path() / "pghaul-disk-XXXXXX").string();
+        std::string folder =
+            (std::filesystem::temp_directory_path() / "pghaul-disk-XXXXXX").string();
         if (::mkdtemp(folder.data()) == nullptr) return;
         folder_ = folder;
         std::filesystem::permissions(folder_, std::filesystem::perms::all);
@@ -35,7 +36,8 @@ class SmallDisk {
     std::string why_not() const { return why_; }
     const std::string& folder() const { return folder_; }
     void grow(const std::string& size) {
-        ASSERT_EQ(::mount("tmpfs", folder_.c_str(), "tmpfs", MS_REMOUNT, ("size=" + size).c_str()), 0);
+        ASSERT_EQ(::mount("tmpfs", folder_.c_str(), "tmpfs", MS_REMOUNT, ("size=" + size).c_str()),
+                  0);
     }
 
   private:
@@ -48,9 +50,10 @@ class SmallDisk {
 void move_wal(Cluster& cluster, const std::string& to) {
     cluster.stop_fast();
     int code = 0;
-    const auto said = run_command(
-        {"sh", "-c", "mv \"$1/pg_wal\" \"$2\" && ln -s \"$2\" \"$1/pg_wal\"", "sh",
-         cluster.data_dir(), to}, &code);
+    const auto said =
+        run_command({"sh", "-c", "mv \"$1/pg_wal\" \"$2\" && ln -s \"$2\" \"$1/pg_wal\"", "sh",
+                     cluster.data_dir(), to},
+                    &code);
     ASSERT_EQ(code, 0) << said;
     cluster.start();
 }

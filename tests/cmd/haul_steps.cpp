@@ -10,7 +10,8 @@ namespace {
 
 std::size_t count(const std::string& text, const std::string& words) {
     std::size_t found = 0;
-    for (auto at = text.find(words); at != std::string::npos; at = text.find(words, at + 1)) ++found;
+    for (auto at = text.find(words); at != std::string::npos; at = text.find(words, at + 1))
+        ++found;
     return found;
 }
 
@@ -51,8 +52,8 @@ ProcessResult pghaul(const Arguments& arguments, const Environment& env) {
 }
 
 Arguments run_argv(const Pair& pair, const Arguments& more) {
-    Arguments argv = {PGHAUL_PROGRAM, "run",        "--no-capture", "--source",
-                      pair.source,    "--target",   pair.target};
+    Arguments argv = {PGHAUL_PROGRAM, "run",      "--no-capture", "--source",
+                      pair.source,    "--target", pair.target};
     const auto given = [&](const std::string& option) {
         return std::find(more.begin(), more.end(), option) != more.end();
     };
@@ -72,9 +73,9 @@ ProcessResult drop(const Pair& pair) {
 
 testing::AssertionResult exited(const ProcessResult& result, int code) {
     if (result.exit_code == code) return testing::AssertionSuccess();
-    return testing::AssertionFailure()
-           << "exit code " << result.exit_code << ", signal " << result.signal << ", not " << code
-           << "\n" << result.out << result.err;
+    return testing::AssertionFailure() << "exit code " << result.exit_code << ", signal "
+                                       << result.signal << ", not " << code << "\n"
+                                       << result.out << result.err;
 }
 
 testing::AssertionResult refused(const ProcessResult& result, int code, const Arguments& words) {
@@ -105,9 +106,10 @@ testing::AssertionResult equal(const Pair& pair, bool schema) {
 }
 
 std::string pghaul_sessions(const Cluster& cluster) {
-    return psql(cluster.conninfo("postgres"),
-                "select application_name, state, query from pg_stat_activity "
-                "where application_name like 'pghaul/%' and application_name <> 'pghaul/test/test';");
+    return psql(
+        cluster.conninfo("postgres"),
+        "select application_name, state, query from pg_stat_activity "
+        "where application_name like 'pghaul/%' and application_name <> 'pghaul/test/test';");
 }
 
 bool no_sessions_left() {
@@ -124,15 +126,15 @@ int fewest_chunks(const Pair& pair) {
         "where loaded_at is not null group by table_number) as t;"));
 }
 
-std::string gated_table(const std::string& name) {
+std::string gated_table(int rows) {
     return "create function pass_gate(id int) returns boolean language plpgsql as $$ begin"
            " if id = 5000 then"
            " perform pg_catalog.pg_advisory_lock_shared(4711);"
            " perform pg_catalog.pg_advisory_unlock_shared(4711);"
            " end if; return true; end $$;"
-           "create table " + name + " (id int primary key check (public.pass_gate(id)), pad text);"
-           "insert into " + name + " select i, repeat('x', 200) from generate_series(1, 20000) i;"
-           "analyze " + name + ";";
+           "create table gated (id int primary key check (public.pass_gate(id)), pad text);"
+           "insert into gated select i, repeat('x', 200) from generate_series(1, " +
+           std::to_string(rows) + ") i; analyze gated;";
 }
 
 Holder::Holder(const std::string& conninfo, const std::string& sql)
@@ -145,8 +147,9 @@ Gate::Gate(const Pair& pair)
 
 bool Gate::reached() const {
     return eventually([&] {
-        return psql(target_, "select count(*) > 0 from pg_locks where locktype = 'advisory' "
-                             "and objid = 4711 and not granted;") == "t";
+        return psql(target_,
+                    "select count(*) > 0 from pg_locks where locktype = 'advisory' "
+                    "and objid = 4711 and not granted;") == "t";
     });
 }
 

@@ -64,7 +64,7 @@ int fewest_chunks(const Pair& pair);
 
 /// A table whose rows stop on the target at id 5000 for as long as a Gate is closed: its check
 /// constraint waits there for an advisory lock. With --chunk-size=1MB it makes several chunks.
-std::string gated_table(const std::string& name = "gated");
+std::string gated_table(int rows = 20000);
 
 /// Holds a lock in a session of its own.
 class Holder {

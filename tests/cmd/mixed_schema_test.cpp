@@ -19,9 +19,7 @@ std::string mixed_schema() {
     return text.str();
 }
 
-void make_roles() {
-    on_both_servers(R"sql(create role "Odd ""Owner"; create role reader;)sql");
-}
+void make_roles() { on_both_servers(R"sql(create role "Odd ""Owner"; create role reader;)sql"); }
 
 TEST_F(WholeRun, CarriesEveryKindOfObjectAndEveryOddName) {
     make_roles();
@@ -95,8 +93,9 @@ TEST_F(WholeRun, NamesAnOrphanWithItsConstraintAndDoesEverythingElse) {
 }
 
 TEST_F(WholeRun, StopsAfterTheRowsWhenAskedToAndGoesOnWithTheIndexes) {
-    const auto pair = fresh_pair(gated_table() + "create index on gated (pad);"
-                                                 "create table child (g int references gated);");
+    const auto pair = fresh_pair(gated_table() +
+                                 "create index on gated (pad);"
+                                 "create table child (g int references gated);");
     ASSERT_TRUE(exited(run(pair, {"--until", "copied", "--chunk-size=1MB"}), 0));
     EXPECT_EQ(phase(pair), "copied");
     EXPECT_EQ(pair.target_sql("select count(*) from pg_index where indrelid = 'gated'::regclass;"),
@@ -118,7 +117,8 @@ TEST_F(WholeRun, LeavesOwnersAndRightsOutWhenAskedTo) {
     const auto pair = fresh_pair(mixed_schema());
     ASSERT_TRUE(exited(run(pair, {"--no-owner", "--no-privileges"}), 0));
     EXPECT_EQ(compare_databases(pair.source, pair.target, {}), "");
-    EXPECT_EQ(pair.target_sql("select distinct pg_get_userbyid(relowner) from pg_class;"), "postgres");
+    EXPECT_EQ(pair.target_sql("select distinct pg_get_userbyid(relowner) from pg_class;"),
+              "postgres");
     EXPECT_EQ(pair.target_sql("select relacl from pg_class where relname = 'made';"), "");
     EXPECT_EQ(pair.target_sql("select pg_get_userbyid(lomowner), lomacl "
                               "from pg_largeobject_metadata where oid in (70001, 70002);"),

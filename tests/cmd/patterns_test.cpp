@@ -31,8 +31,9 @@ class Patterns : public HaulTest {
     /// Tables that arrived with their rows, as one line; -t brings no schemas along.
     static std::string arrived(const Arguments& choice) {
         const auto pair = fresh_pair(kSchema);
-        pair.target_sql("create schema if not exists \"Sa.les\"; create schema if not exists sales; "
-                        "create schema if not exists stock;");
+        pair.target_sql(
+            "create schema if not exists \"Sa.les\"; create schema if not exists sales; "
+            "create schema if not exists stock;");
         const bool schemas_come =
             choice.at(0) == "-N" || choice.at(0) == "-T" || choice.at(0) == "-n";
         if (schemas_come) {
@@ -70,8 +71,7 @@ TEST_F(Patterns, ChooseTables) {
     EXPECT_EQ(arrived({"-t", "orders"}), "public.orders 1");
     EXPECT_EQ(arrived({"-t", "\"Sa.les\".\"Or.ders\"", "-t", "stock.\"items?\""}),
               "\"Sa.les\".\"Or.ders\" 1, stock.\"items?\" 1");
-    EXPECT_EQ(arrived({"-t", "*.ORDERS"}),
-              "\"Sa.les\".orders 1, public.orders 1, sales.orders 2");
+    EXPECT_EQ(arrived({"-t", "*.ORDERS"}), "\"Sa.les\".orders 1, public.orders 1, sales.orders 2");
 }
 
 TEST_F(Patterns, LeaveTablesOut) {

@@ -22,10 +22,12 @@ class Refusals : public HaulTest {
         return run({"", source, target}, more);
     }
     static bool untouched(const Pair& pair) {
-        return pair.target_sql("select count(*) from pg_class where relnamespace not in ("
-                               "'pg_catalog'::regnamespace, 'pg_toast'::regnamespace, "
-                               "'information_schema'::regnamespace);") == "0" &&
-               pair.target_sql("select count(*) from pg_namespace where nspname = 'pghaul';") == "0";
+        return pair.target_sql(
+                   "select count(*) from pg_class where relnamespace not in ("
+                   "'pg_catalog'::regnamespace, 'pg_toast'::regnamespace, "
+                   "'information_schema'::regnamespace);") == "0" &&
+               pair.target_sql("select count(*) from pg_namespace where nspname = 'pghaul';") ==
+                   "0";
     }
 };
 
@@ -37,7 +39,8 @@ TEST_F(Refusals, NeverEchoThePasswordOfAMalformedConnectionString) {
           "postgresql://u:s3cret@h/db?nonsense=1", "postgresql://u:s3cret%zz@h/db",
           "postgresql://u:s3cret@h/db?password=s3cret%zz", "host=h password=s3cret nonsense=1",
           "host=h password='s3cret", "host password=s3cret", "password=s3cret port=99999999",
-          "host=h s3cret", "postgresql://u:s3cret@h/db?s3cret", "sslpassword=s3cret sslmode=what"}) {
+          "host=h s3cret", "postgresql://u:s3cret@h/db?s3cret",
+          "sslpassword=s3cret sslmode=what"}) {
         SCOPED_TRACE(bad);
         const auto as_source = run_between(bad, pair.target);
         EXPECT_TRUE(refused(as_source, 2, {}));
@@ -46,8 +49,9 @@ TEST_F(Refusals, NeverEchoThePasswordOfAMalformedConnectionString) {
         EXPECT_TRUE(refused(as_target, 2, {}));
         EXPECT_EQ(as_target.err.find("s3cret"), std::string::npos) << as_target.err;
     }
-    const auto right = run_between("postgresql://postgres:s3cret@127.0.0.1:" + port + "/" + pair.name,
-                                   pair.target + " password=s3cret");
+    const auto right =
+        run_between("postgresql://postgres:s3cret@127.0.0.1:" + port + "/" + pair.name,
+                    pair.target + " password=s3cret");
     EXPECT_TRUE(exited(right, 0));
     EXPECT_EQ((right.out + right.err).find("s3cret"), std::string::npos);
     EXPECT_EQ(pair.target_sql("select count(*) from pghaul.job j where j::text like '%s3cret%';"),
@@ -62,8 +66,8 @@ TEST_F(Refusals, SayWhichServerCannotBeReached) {
                         {"127.0.0.1", "is the server running"}));
     EXPECT_TRUE(refused(run_between("host=no-such-host.invalid dbname=x user=y", pair.target), 75,
                         {"no-such-host.invalid"}));
-    EXPECT_TRUE(refused(pghaul({"status", "--target", "host=127.0.0.1 port=1 user=y"}), 75,
-                        {"127.0.0.1"}));
+    EXPECT_TRUE(
+        refused(pghaul({"status", "--target", "host=127.0.0.1 port=1 user=y"}), 75, {"127.0.0.1"}));
     EXPECT_TRUE(untouched(pair));
 }
 
@@ -92,7 +96,8 @@ TEST_F(Refusals, NameWhatStandsInATargetThatIsNotEmpty) {
              {"select lo_create(77);", "large object 77", "select lo_unlink(77);"}}) {
         pair.target_sql(make);
         EXPECT_TRUE(refused(run(pair), 3, {"not empty", named, "nothing was touched"}));
-        const auto plan = pghaul({"plan", "--json", "--source", pair.source, "--target", pair.target});
+        const auto plan =
+            pghaul({"plan", "--json", "--source", pair.source, "--target", pair.target});
         EXPECT_TRUE(exited(plan, 3));
         EXPECT_TRUE(holds(nlohmann::json::parse(plan.out).at("hazards").dump(), "not empty"));
         pair.target_sql(unmake);
@@ -104,10 +109,10 @@ TEST_F(Refusals, NameWhatStandsInATargetThatIsNotEmpty) {
 
 TEST_F(Refusals, SeeThatSourceAndTargetAreTheSameHoweverTheyAreNamed) {
     const auto pair = fresh_pair(kTables);
-    const std::string rest = " port=" + std::to_string(source_server().port()) +
-                             " user=postgres dbname=" + pair.name;
-    for (const auto& same : {pair.source, "host=localhost" + rest,
-                             "host=" + source_server().socket_dir() + rest}) {
+    const std::string rest =
+        " port=" + std::to_string(source_server().port()) + " user=postgres dbname=" + pair.name;
+    for (const auto& same :
+         {pair.source, "host=localhost" + rest, "host=" + source_server().socket_dir() + rest}) {
         EXPECT_TRUE(refused(run_between(pair.source, same), 3, {"same database"}));
         EXPECT_TRUE(refused(run_between(same, pair.source), 3, {"same database"}));
     }
@@ -140,9 +145,10 @@ TEST_F(Refusals, NameTheSequenceThatMayNotBeRead) {
 
 TEST_F(Refusals, NameTheLargeObjectThatMayNotBeRead) {
     on_both_servers("create role limited login;");
-    const auto pair = fresh_pair("select lo_create(5), lo_create(6), lo_create(7);"
-                                 "grant select on large object 6 to limited;"
-                                 "grant select on large object 7 to public;");
+    const auto pair = fresh_pair(
+        "select lo_create(5), lo_create(6), lo_create(7);"
+        "grant select on large object 6 to limited;"
+        "grant select on large object 7 to public;");
     const auto source = source_server().conninfo(pair.name, "limited");
     EXPECT_TRUE(refused(run_between(source, pair.target), 3, {"large object 5", "grant select"}));
     EXPECT_TRUE(untouched(pair));
@@ -171,25 +177,28 @@ TEST_F(Refusals, SayThatTheRoleMayNotCreateInTheTarget) {
     on_both_servers("create role limited login;");
     const auto pair = fresh_pair(kTables);
     const auto target = target_server().conninfo(pair.name, "limited");
-    EXPECT_TRUE(refused(run_between(pair.source, target), 3, {"limited", "grant create on database"}));
+    EXPECT_TRUE(
+        refused(run_between(pair.source, target), 3, {"limited", "grant create on database"}));
     EXPECT_TRUE(untouched(pair));
 }
 
 TEST_F(Refusals, NameTheRoleThatTheTargetLacksAndGoOnceItIsThere) {
-    const auto pair = fresh_pair("create role \"Only .here\"; create role only_granted;" +
-                                 std::string(kTables) +
-                                 "alter table good owner to \"Only .here\";"
-                                 "grant select on good to only_granted;");
+    const auto pair =
+        fresh_pair("create role \"Only .here\"; create role only_granted;" + std::string(kTables) +
+                   "alter table good owner to \"Only .here\";"
+                   "grant select on good to only_granted;");
     EXPECT_TRUE(refused(run(pair), 3, {"Only .here", "only_granted", "--no-owner"}));
     EXPECT_TRUE(untouched(pair));
-    psql(target_server().conninfo("postgres"), "create role \"Only .here\"; create role only_granted;");
+    psql(target_server().conninfo("postgres"),
+         "create role \"Only .here\"; create role only_granted;");
     EXPECT_TRUE(exited(run(pair), 0));
     EXPECT_TRUE(equal(pair, true));
 }
 
 TEST_F(Refusals, NameTheExtensionThatTheTargetLacks) {
     // Both servers run the same programs, so the name is changed where only the source sees it.
-    const auto pair = fresh_pair(std::string(kTables) + "create extension hstore; update pg_extension "
+    const auto pair = fresh_pair(std::string(kTables) +
+                                 "create extension hstore; update pg_extension "
                                  "set extname = 'of .elsewhere' where extname = 'hstore';");
     EXPECT_TRUE(refused(run(pair), 3, {"of .elsewhere", "install their packages"}));
     EXPECT_TRUE(untouched(pair));
@@ -211,7 +220,8 @@ TEST_F(Refusals, ExplainWhatIsWrongWithTheOptions) {
     EXPECT_TRUE(refused(pghaul({"run", "--no-capture", "--source", pair.source}), 2, {"--target"}));
     EXPECT_TRUE(refused(pghaul({}), 2, {}));
     EXPECT_TRUE(refused(pghaul({"walk"}), 2, {}));
-    EXPECT_TRUE(refused(pghaul({"status", "--target", pair.target, "--job", "none"}), 1, {"no job"}));
+    EXPECT_TRUE(
+        refused(pghaul({"status", "--target", pair.target, "--job", "none"}), 1, {"no job"}));
     EXPECT_TRUE(untouched(pair));
 }
 

@@ -27,7 +27,8 @@ void expect_each_row_sent_once(const Pair& pair) {
         const auto second = line.find('|', first + 1);
         const auto table = quote_name(line.substr(first + 1, second - first - 1)) + "." +
                            quote_name(line.substr(second + 1));
-        EXPECT_EQ(pair.target_sql("select count(*) from only " + table + ";"), line.substr(0, first))
+        EXPECT_EQ(pair.target_sql("select count(*) from only " + table + ";"),
+                  line.substr(0, first))
             << table;
     }
     EXPECT_GT(seen, 5);

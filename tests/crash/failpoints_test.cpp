@@ -1,4 +1,4 @@
-// A run that is killed at each named place, and the rerun that must finish the job.
+// Errors at the named places of a copy, and whether all of those places are in the code.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -11,40 +11,6 @@ namespace pghaul::test {
 namespace {
 
 using io::Failpoint;
-
-/// Every failpoint with the passes at which it kills.
-std::vector<std::string> kills() {
-    std::vector<std::string> list;
-    for (int i = 0; i < static_cast<int>(Failpoint::count_); ++i) {
-        const std::string name(io::failpoint_name(static_cast<Failpoint>(i)));
-        list.push_back(name + "=kill");
-        if (!name.starts_with("copy_")) continue;
-        list.push_back(name + "=kill@2");
-        list.push_back(name + "=kill@3");
-    }
-    list.emplace_back("table_after_finish=kill@3");
-    list.emplace_back("foreign_key_added=kill@2");
-    return list;
-}
-
-class KilledAt : public HaulTest, public testing::WithParamInterface<std::string> {};
-
-TEST_P(KilledAt, FinishesWithTheRerun) {
-    const auto pair = crash_pair();
-    const auto killed = run(pair, crash_arguments(), {{"PGHAUL_FAILPOINTS", GetParam()}});
-    ASSERT_EQ(killed.signal, SIGKILL) << "the run did not pass there:\n" << killed.err;
-    expect_rerun_finishes(pair);
-}
-
-std::string test_name(const testing::TestParamInfo<std::string>& info) {
-    std::string name = info.param;
-    for (auto& c : name) {
-        if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
-    }
-    return name;
-}
-
-INSTANTIATE_TEST_SUITE_P(EveryFailpoint, KilledAt, testing::ValuesIn(kills()), test_name);
 
 using Failpoints = HaulTest;
 
@@ -64,8 +30,8 @@ TEST_F(Failpoints, ARetryableErrorAtAnyPlaceOfACopyIsRedoneByTheSameRun) {
 
 TEST_F(Failpoints, APermanentErrorStopsTheRunAndTheRerunFinishes) {
     const auto pair = crash_pair();
-    const auto result = run(pair, crash_arguments(),
-                            {{"PGHAUL_FAILPOINTS", "copy_before_mark=fail@4"}});
+    const auto result =
+        run(pair, crash_arguments(), {{"PGHAUL_FAILPOINTS", "copy_before_mark=fail@4"}});
     EXPECT_TRUE(exited(result, 1));
     EXPECT_TRUE(holds(result.err, "failpoint copy_before_mark"));
     expect_rerun_finishes(pair);
@@ -81,7 +47,8 @@ TEST_F(Failpoints, AMisspeltOneIsRefused) {
 TEST(FailpointNames, AreEachPassedSomewhereInTheCode) {
     std::string code;
     for (const std::string folder : {"cmd", "loader", "snapshot"}) {
-        for (const auto& entry : std::filesystem::directory_iterator(PGHAUL_SOURCE_DIR "/" + folder)) {
+        for (const auto& entry :
+             std::filesystem::directory_iterator(PGHAUL_SOURCE_DIR "/" + folder)) {
             if (entry.path().extension() != ".cpp") continue;
             std::ifstream file(entry.path());
             code.append(std::istreambuf_iterator<char>(file), {});

@@ -15,8 +15,8 @@ class Restart : public HaulTest {
   protected:
     static Pair killed_in_the_middle() {
         auto pair = crash_pair();
-        const auto killed = run(pair, crash_arguments(),
-                                {{"PGHAUL_FAILPOINTS", "copy_before_commit=kill@5"}});
+        const auto killed =
+            run(pair, crash_arguments(), {{"PGHAUL_FAILPOINTS", "copy_before_commit=kill@5"}});
         EXPECT_EQ(killed.signal, SIGKILL);
         EXPECT_FALSE(loaded_chunks(pair).empty());
         return pair;
@@ -47,8 +47,8 @@ TEST_F(Restart, RefusesToMixTwoMomentsOffersBothWaysAndChangesNothing) {
     const std::string rows = "select count(*) from large; select count(*) from \"key.less\";";
     const auto rows_before = pair.target_sql(rows);
     const auto result = run(pair, crash_arguments());
-    EXPECT_TRUE(refused(result, 3, {"--restart-copy throws away", "--source-is-quiet goes on",
-                                    "snapshot of 20"}));
+    EXPECT_TRUE(refused(
+        result, 3, {"--restart-copy throws away", "--source-is-quiet goes on", "snapshot of 20"}));
     EXPECT_EQ(loaded_chunks(pair), before);
     EXPECT_EQ(pair.target_sql(rows), rows_before);
     EXPECT_EQ(phase(pair), "copying");
@@ -65,7 +65,8 @@ TEST_F(Restart, WithRestartCopyTakesTheSourceAsItIsNow) {
 TEST_F(Restart, WithRestartCopyMayBeKilledAndRestartedAgain) {
     const auto pair = killed_in_the_middle();
     for (const std::string at : {"schema_before", "schema_after", "copy_before_commit"}) {
-        const auto killed = run(pair, with("--restart-copy"), {{"PGHAUL_FAILPOINTS", at + "=kill"}});
+        const auto killed =
+            run(pair, with("--restart-copy"), {{"PGHAUL_FAILPOINTS", at + "=kill"}});
         ASSERT_EQ(killed.signal, SIGKILL) << at << killed.err;
     }
     change_the_source(pair);

@@ -76,12 +76,14 @@ std::string schema_for(int major) {
             insert into keyed select i, 'v' from generate_series(1, 100) i;)sql";
     }
     if (major >= 12) {
-        sql += "create table made (a int primary key, b int generated always as (a * 2) stored);"
-               "insert into made values (1), (2);";
+        sql +=
+            "create table made (a int primary key, b int generated always as (a * 2) stored);"
+            "insert into made values (1), (2);";
     }
     if (major >= 15) {
-        sql += "create table nulls (a int, constraint one_null unique nulls not distinct (a));"
-               "insert into nulls values (null), (1);";
+        sql +=
+            "create table nulls (a int, constraint one_null unique nulls not distinct (a));"
+            "insert into nulls values (null), (1);";
     }
     return sql + "analyze;";
 }
@@ -101,7 +103,8 @@ TEST_P(Versions, CarryADatabase) {
     // Within one version still another server.
     static std::map<int, std::unique_ptr<Cluster>> twins;
     auto& twin = twins[to];
-    if (from == to && !twin) twin = std::make_unique<Cluster>(ClusterOptions{.major = to, .locale = "C"});
+    if (from == to && !twin)
+        twin = std::make_unique<Cluster>(ClusterOptions{.major = to, .locale = "C"});
     auto& target = from == to ? *twin : server(to);
     create_database(source, name);
     create_database(target, name);
@@ -111,7 +114,8 @@ TEST_P(Versions, CarryADatabase) {
     const auto result = run(pair, {"--chunk-size=1MB"});
     if (from > pg_dump_major()) {
         EXPECT_TRUE(refused(result, 3, {"pg_dump", std::to_string(from), "postgresql-client-"}));
-        EXPECT_EQ(pair.target_sql("select count(*) from pg_namespace where nspname = 'pghaul';"), "0");
+        EXPECT_EQ(pair.target_sql("select count(*) from pg_namespace where nspname = 'pghaul';"),
+                  "0");
         return;
     }
     ASSERT_TRUE(exited(result, 0));
@@ -119,7 +123,8 @@ TEST_P(Versions, CarryADatabase) {
     EXPECT_TRUE(equal(pair, from == to));
     for (const std::string sql :
          {"select conname, contype, convalidated, condeferrable, pg_get_constraintdef(oid) from "
-          "pg_constraint where connamespace = 'public'::regnamespace and contype <> 'n' order by 1, 5;",
+          "pg_constraint where connamespace = 'public'::regnamespace and contype <> 'n' order by "
+          "1, 5;",
           "select indexrelid::regclass, pg_get_indexdef(indexrelid) from pg_index where "
           "indrelid::regclass::text !~ '^(pg_|pghaul)' order by 1::text, 2;",
           "select tgname, tgenabled from pg_trigger where not tgisinternal order by 1;",
