@@ -101,10 +101,13 @@ std::optional<JobRecord> Journal::find() {
     if (!exists()) return std::nullopt;
     const auto row = query(kReadJob, {job_});
     if (row.rows() == 0) return std::nullopt;
-    JobRecord record{row.string(0, 0),  row.string(0, 1),  row.string(0, 2),
-                     row.string(0, 3),  row.string(0, 4),  phase_from_name(row.text(0, 5)),
-                     row.integer(0, 6), row.string(0, 7),  row.string(0, 8),
-                     row.string(0, 9),  row.string(0, 10), row.boolean(0, 11)};
+    JobRecord record{row.string(0, 0),   row.string(0, 1),   row.string(0, 2),
+                     row.string(0, 3),   row.string(0, 4),   phase_from_name(row.text(0, 5)),
+                     row.integer(0, 6),  row.string(0, 7),   row.string(0, 8),
+                     row.string(0, 9),   row.string(0, 10),  row.boolean(0, 11),
+                     row.boolean(0, 12), row.string(0, 13),  row.string(0, 14),
+                     row.real(0, 15),    row.integer(0, 16), row.boolean(0, 17),
+                     row.integer(0, 18)};
     phase_ = record.phase;
     return record;
 }
@@ -139,8 +142,9 @@ void Journal::lock() {
 }
 
 void Journal::insert(const JobRecord& record) {
-    connection().query(kInsertJob, {record.job, record.version, record.source,
-                                    record.source_identity, record.settings, record.runner});
+    connection().query(kInsertJob,
+                       {record.job, record.version, record.source, record.source_identity,
+                        record.settings, record.runner, record.capture ? "t" : "f"});
     phase_ = Phase::created;
 }
 
@@ -237,6 +241,24 @@ int Journal::add_snapshot(const std::string& snapshot) {
     return static_cast<int>(connection().query_row(kAddSnapshot, {job_, snapshot}).integer(0, 0));
 }
 
+std::string Journal::delta_from() { return query(kDeltaFrom, {job_}).string(0, 0); }
+
+std::set<int> Journal::mixed_tables() {
+    const auto rows = query(kMixedTables, {job_});
+    std::set<int> tables;
+    for (int row = 0; row < rows.rows(); ++row) {
+        tables.insert(static_cast<int>(rows.integer(row, 0)));
+    }
+    return tables;
+}
+
+void Journal::mark_cutover(std::optional<std::chrono::milliseconds> pause) {
+    const auto marked =
+        query(kMarkCutover, {job_, std::to_string(run_),
+                             pause ? io::Param(std::to_string(pause->count())) : std::nullopt});
+    if (marked.affected() != 1) throw_taken_over(job_);
+}
+
 void Journal::add_step(const std::string& step, double seconds, bool finished) {
     query(kAddStep, {job_, step, fmt::format("{:.6f}", seconds), finished ? "t" : "f"});
 }
@@ -313,6 +335,13 @@ bool is_loaded(io::Connection& target, const std::string& job, int table, int ch
 bool objects_are_loaded(io::Connection& target, const std::string& job, int number) {
     const auto rows = target.query(kObjectsLoaded, {job, std::to_string(number)});
     return rows.rows() == 1 && rows.boolean(0, 0);
+}
+
+void mark_window(io::Connection& target, const JobTicket& ticket, const std::string& to,
+                 std::int64_t delta_rows) {
+    const auto marked = target.query(
+        kMarkWindow, {ticket.job, std::to_string(ticket.run), to, std::to_string(delta_rows)});
+    if (marked.affected() != 1) throw_taken_over(ticket.job);
 }
 
 void mark_finished(io::Connection& target, const std::string& job, int table) {

@@ -5,6 +5,7 @@
 // Thread: the run's main thread; lanes use the free functions on their own connections.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -32,6 +33,18 @@ struct JobRecord {
     std::string updated_at;
     std::string finished_at;
     bool planned = false;
+    /// Changes are captured on the source.
+    bool capture = false;
+    /// Tells this job from another of the same name into another target.
+    std::string job_id;
+    /// Snapshot up to which changes are applied; empty before the first window.
+    std::string delta_from;
+    /// Units: seconds since the last window was applied; below 0 before the first.
+    double delta_age_seconds = -1;
+    /// Captured changes applied so far.
+    std::int64_t delta_rows = 0;
+    bool cut_over = false;
+    std::int64_t cutover_pause_ms = 0;
 };
 
 struct LoadedChunks {
@@ -105,6 +118,12 @@ class Journal {
     LoadedChunks loaded();
     std::int64_t missing_chunks();
     int add_snapshot(const std::string& snapshot);
+    /// The snapshot from which changes are still to be applied (invariants 4 and 7).
+    std::string delta_from();
+    /// Tables (numbers) with chunks of more than one snapshot (invariant 5).
+    std::set<int> mixed_tables();
+    /// pause: nullopt takes the mark away.
+    void mark_cutover(std::optional<std::chrono::milliseconds> pause);
     void add_step(const std::string& step, double seconds, bool finished);
     std::map<std::string, Step> steps();
     void note_problem(const std::string& subject, const std::string& message);
@@ -143,6 +162,10 @@ void mark_objects_loaded(io::Connection& target, const JobTicket& ticket, int nu
 /// Settles a commit whose answer was lost (invariant 8). Requires: a fresh connection.
 bool is_loaded(io::Connection& target, const std::string& job, int table, int chunk);
 bool objects_are_loaded(io::Connection& target, const std::string& job, int number);
+/// Notes that every change up to this snapshot is applied, in the transaction that applies them.
+/// Throws: io::Error (stopped) if another run has taken the job over.
+void mark_window(io::Connection& target, const JobTicket& ticket, const std::string& to,
+                 std::int64_t delta_rows);
 void mark_finished(io::Connection& target, const std::string& job, int table);
 /// Notes how far a step has come, in the caller's transaction.
 void mark_step(io::Connection& target, const std::string& job, const std::string& step,

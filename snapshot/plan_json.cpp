@@ -97,25 +97,35 @@ json to_value(const TableInfo& info) {
     for (const auto& column : info.key) {
         key.push_back({column.name, column.type, column.operator_schema});
     }
+    json apply_key = json::array();
+    for (const auto& column : info.apply_key) {
+        apply_key.push_back({column.name, column.equals, column.text_tells, column.built_in});
+    }
+    const auto& shape = info.shape;
     json indexes = json::array();
     for (const auto& index : info.indexes) indexes.push_back(to_value(index));
-    return {{"oid", info.oid},
-            {"schema", info.schema},
-            {"name", info.name},
-            {"kind", static_cast<int>(info.kind)},
-            {"columns", columns},
-            {"key", key},
-            {"key_is_complete", info.key_is_complete},
-            {"heap_bytes", info.heap_bytes},
-            {"toast_bytes", info.toast_bytes},
-            {"index_bytes", info.index_bytes},
-            {"row_estimate", info.row_estimate},
-            {"pages", info.pages},
-            {"filenode", info.filenode},
-            {"config_condition", info.config_condition},
-            {"root_schema", info.root_schema},
-            {"root_name", info.root_name},
-            {"indexes", indexes}};
+    return {
+        {"oid", info.oid},
+        {"schema", info.schema},
+        {"name", info.name},
+        {"kind", static_cast<int>(info.kind)},
+        {"columns", columns},
+        {"key", key},
+        {"key_is_complete", info.key_is_complete},
+        {"apply_key", apply_key},
+        {"apply_index", info.apply_index},
+        {"shape", {shape.place, shape.columns, shape.indexes, shape.constraints, shape.triggers}},
+        {"subscribed", info.subscribed},
+        {"heap_bytes", info.heap_bytes},
+        {"toast_bytes", info.toast_bytes},
+        {"index_bytes", info.index_bytes},
+        {"row_estimate", info.row_estimate},
+        {"pages", info.pages},
+        {"filenode", info.filenode},
+        {"config_condition", info.config_condition},
+        {"root_schema", info.root_schema},
+        {"root_name", info.root_name},
+        {"indexes", indexes}};
 }
 
 TableInfo info_from(const json& value) {
@@ -131,6 +141,13 @@ TableInfo info_from(const json& value) {
         info.key.push_back({column.at(0), column.at(1), column.at(2)});
     }
     info.key_is_complete = value.at("key_is_complete");
+    for (const auto& column : value.at("apply_key")) {
+        info.apply_key.push_back({column.at(0), column.at(1), column.at(2), column.at(3)});
+    }
+    info.apply_index = value.at("apply_index");
+    const auto& shape = value.at("shape");
+    info.shape = {shape.at(0), shape.at(1), shape.at(2), shape.at(3), shape.at(4)};
+    info.subscribed = value.at("subscribed");
     info.heap_bytes = value.at("heap_bytes");
     info.toast_bytes = value.at("toast_bytes");
     info.index_bytes = value.at("index_bytes");

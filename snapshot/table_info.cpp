@@ -19,6 +19,16 @@ std::string quoted_if_needed(const std::string& name) {
 
 std::string TableInfo::qualified() const { return io::quote_qualified(schema, name); }
 
+std::string TableInfo::column_list() const {
+    std::vector<std::string> names;
+    for (const auto& column : columns) names.push_back(column.name);
+    return io::quote_ident_list(names);
+}
+
+std::string TableInfo::copy_columns() const {
+    return columns.empty() ? std::string() : " (" + column_list() + ")";
+}
+
 std::string TableInfo::display() const { return display_name(schema, name); }
 
 std::string display_name(const std::string& schema, const std::string& name) {
