@@ -15,10 +15,17 @@ using io::ExitCode;
 constexpr std::size_t kTablesPerDrop = 100;
 
 [[noreturn]] void refuse_changed_source(const std::string& table) {
-    throw Error("the source is not quiet: " + table +
+    throw Error("the source has changed: " + table +
                 " was made, dropped, renamed or rewritten since the copy began")
         .exit_code(ExitCode::no_go)
         .hint("start again with --restart-copy");
+}
+
+[[noreturn]] void refuse_changed_shape(const std::string& table, const std::string& changes) {
+    throw Error(
+        fmt::format("{} was altered on the source since the copy began: {}", table, changes))
+        .exit_code(ExitCode::no_go)
+        .hint("undo that change on the source, or start again with --restart-copy");
 }
 
 /// What depends on the tables goes with them.
@@ -62,6 +69,10 @@ void adopt_catalog(snapshot::Plan& plan, const snapshot::Catalog& catalog) {
         if (found == now.end() || found->second->qualified() != table.info.qualified()) {
             refuse_changed_source(table.info.display());
         }
+        if (plan.capture) {
+            const auto changes = snapshot::shape_changes(table.info.shape, found->second->shape);
+            if (!changes.empty()) refuse_changed_shape(table.info.display(), changes);
+        }
         // A rewritten heap has its rows at other addresses.
         if (table.method == snapshot::Method::ctid_ranges &&
             table.info.filenode != found->second->filenode) {
@@ -70,7 +81,7 @@ void adopt_catalog(snapshot::Plan& plan, const snapshot::Catalog& catalog) {
         table.info.filenode = found->second->filenode;
         now.erase(found);
     }
-    if (!now.empty()) refuse_changed_source(now.begin()->second->display());
+    if (!now.empty() && !plan.capture) refuse_changed_source(now.begin()->second->display());
 }
 
 void refuse_to_mix_moments(snapshot::Journal& journal, const std::string& why) {

@@ -13,6 +13,8 @@ namespace pghaul::cmd {
 /// Checks that the source still has the plan's tables, and takes over where their rows are now.
 /// That none came or went is all that can be checked of the promise that the source is quiet.
 /// Throws: io::Error (no_go).
+/// With capture, tables that came are another matter (they are found when changes are applied), but
+/// none may have another shape.
 void adopt_catalog(snapshot::Plan& plan, const snapshot::Catalog& catalog);
 
 /// Throws: io::Error (no_go), always: the chunks not yet loaded could only be copied as of a later

@@ -2,6 +2,7 @@
 
 #include "cmd/image.hpp"
 #include "cmd/job_claim.hpp"
+#include "cmd/live.hpp"
 #include "cmd/run_context.hpp"
 #include "cmd/target_schema.hpp"
 #include "io/failpoint.hpp"
@@ -29,6 +30,9 @@ HaulResult haul(const Options& options, io::Interrupt& interrupt, io::RunProgres
     Steps steps(run);
 
     claim_job(run);
+    if (run.capture) capture_source(run, steps);
+    if (options.until == Until::captured) return result_of(run, steps);
+
     if (run.phase < Phase::copied) {
         copy_image(run, steps);
     } else {
@@ -37,12 +41,16 @@ HaulResult haul(const Options& options, io::Interrupt& interrupt, io::RunProgres
     if (options.until == Until::copied) return result_of(run, steps);
 
     if (run.phase < Phase::indexed) {
+        if (run.capture) catch_up_once(run, steps);
         finish_tables_left(run, steps);
         make_rest_of_schema(run, steps);
         run.advance(Phase::indexed);
     }
+    if (run.phase < Phase::done) update_statistics(run, steps);
+    if (run.capture && options.until == Until::indexed) return result_of(run, steps);
+
+    if (run.capture) bring_current(run, steps);
     if (run.phase < Phase::done) {
-        update_statistics(run, steps);
         io::failpoint(io::Failpoint::done_before_phase);
         run.advance(Phase::done);
     }

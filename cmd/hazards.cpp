@@ -232,7 +232,7 @@ std::vector<Hazard> find_hazards(Connection& source, Connection& target, const O
 
 std::vector<Hazard> plan_hazards(const snapshot::Plan& plan, int source_major) {
     std::vector<Hazard> hazards;
-    if (!plan.lock_all_tables) {
+    if (!plan.lock_all_tables && !plan.capture) {
         hazards.push_back(
             {Weight::warning,
              fmt::format("{} tables do not fit the source's lock table: each is locked only while "

@@ -3,7 +3,11 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <map>
+#include <set>
+
 #include "cmd/earlier_copy.hpp"
+#include "cmd/live.hpp"
 #include "cmd/streams.hpp"
 #include "cmd/target_schema.hpp"
 #include "io/error.hpp"
@@ -38,7 +42,8 @@ class Image {
                 set_sequences(run_);
                 break;
             }
-            if (keep && !run_.options.source_is_quiet) refuse_to_mix_moments(journal_, {});
+            if (keep && !run_.options.source_is_quiet && !run_.capture)
+                refuse_to_mix_moments(journal_, {});
             try {
                 copy_from_one_snapshot(keep, loaded);
                 break;
@@ -53,7 +58,8 @@ class Image {
 
   private:
     void go_on_without(const snapshot::SnapshotLost& lost, int attempt) {
-        const bool mixes = !run_.options.source_is_quiet && !journal_.loaded().empty();
+        const bool mixes =
+            !run_.options.source_is_quiet && !run_.capture && !journal_.loaded().empty();
         if (mixes) refuse_to_mix_moments(journal_, lost.what());
         if (attempt == kSnapshotsPerRun) {
             throw Error(fmt::format("{}, {} times in this run", lost.what(), attempt))
@@ -79,7 +85,13 @@ class Image {
     void copy_from_one_snapshot(bool keep, const snapshot::LoadedChunks& loaded) {
         steps_.begin("snapshot");
         snapshot::Keeper keeper(run_.source, run_.options.job, run_.options.selection,
-                                run_.interrupt);
+                                !run_.capture, run_.interrupt);
+        // Invariant 1. A table made since then is captured now; the copy needs a newer snapshot.
+        if (run_.capture && !capture_is_complete(run_, keeper.catalog().tables)) {
+            keeper.release();
+            install_capture(run_);
+            throw snapshot::SnapshotLost("tables were made on the source meanwhile");
+        }
         failpoint(Failpoint::snapshot_exported);
         if (keep) {
             run_.plan = journal_.read_plan();
@@ -96,6 +108,7 @@ class Image {
         announce_plan();
 
         steps_.begin("copy");
+        visible_ = keeper.visible();
         copy_rows(keeper, number, keep ? loaded : snapshot::LoadedChunks{});
         steps_.end(run_.progress.loaded_bytes - run_.progress.loaded_before_bytes);
     }
@@ -104,9 +117,11 @@ class Image {
         const auto& options = run_.options;
         run_.schema_archive = loader::dump_schema(run_.facts.tools, run_.source, keeper.exported(),
                                                   run_.schema_options(), run_.interrupt);
-        run_.plan = snapshot::make_plan(keeper.connection(), std::move(keeper.catalog()),
-                                        {options.jobs, options.chunk_bytes, options.format,
-                                         options.freeze, run_.facts.integer_datetimes, true});
+        run_.plan =
+            snapshot::make_plan(keeper.connection(), std::move(keeper.catalog()),
+                                {options.jobs, options.chunk_bytes, options.format, options.freeze,
+                                 run_.facts.integer_datetimes, !run_.capture, run_.capture});
+        run_.plan.selection = options.selection;
         // As in pg_dump, large objects come along unless the user chose schemas or tables.
         if (options.selection.schemas.empty() && options.selection.tables.empty()) {
             run_.plan.large_objects = loader::cut_large_objects(keeper.connection());
@@ -156,18 +171,38 @@ class Image {
         }
         run_.progress.loaded_before_bytes = run_.progress.loaded_bytes.load();
         const bool finish_too = run_.options.until != Until::copied;
-        loader::WorkQueue queue(run_.plan, loaded, journal_.finished_tables(),
+        auto not_to_finish = journal_.finished_tables();
+        if (run_.capture) not_to_finish.merge(tables_of_two_moments(loaded));
+        loader::WorkQueue queue(run_.plan, loaded, not_to_finish,
                                 {run_.options.jobs, finish_too, &run_.progress, [&] {
                                      set_sequences(run_);
                                      keeper.release();
                                  }});
-        run_streams(run_, queue, keeper.exported(), snapshot_number);
+        run_streams(run_, queue, keeper.exported(), snapshot_number,
+                    truncated_since(run_, visible_));
         if (!queue.all_copied() || (finish_too && !queue.all_done())) stop_early(run_);
+    }
+
+    /// Begun in an earlier snapshot and not complete: such a table may violate its unique indexes
+    /// until the changes are applied (invariant 5).
+    std::set<int> tables_of_two_moments(const snapshot::LoadedChunks& loaded) const {
+        std::map<int, std::size_t> chunks;
+        for (const auto& [table, chunk] : loaded.tables) ++chunks[table];
+        std::set<int> mixed;
+        for (const auto& [table, count] : chunks) {
+            if (count < run_.plan.tables[static_cast<std::size_t>(table)].chunks.size()) {
+                mixed.insert(table);
+            }
+        }
+        mixed.merge(journal_.mixed_tables());
+        return mixed;
     }
 
     RunContext& run_;
     Steps& steps_;
     snapshot::Journal& journal_;
+    /// What the snapshot in hand shows.
+    std::string visible_;
 };
 
 }  // namespace

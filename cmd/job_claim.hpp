@@ -14,6 +14,10 @@ namespace pghaul::cmd {
 /// Throws: io::Error (no_go if it must not go on, stopped if another run holds the job).
 void claim_job(RunContext& run);
 
+/// The same for a job whose copy is complete and whose changes are captured (follow, cutover).
+/// Fills the plan too.
+void claim_live_job(RunContext& run);
+
 /// What must stay the same when a job goes on, as the journal keeps it.
 std::string settings_of(const Options& options);
 

@@ -60,22 +60,23 @@ struct Raw {
     std::string chunk_size = "256MB";
     std::string format = "auto";
     std::string freeze = "auto";
-    std::string until = "indexed";
+    std::string until;
     std::string max_runtime;
     std::string stop_at;
     std::string progress = "auto";
     std::string config;
 };
 
-void add_common(CLI::App& app, Options& options, Raw& raw, bool needs_source) {
+void add_common(CLI::App& app, Options& options, Raw& raw, bool needs_source,
+                bool needs_target = true) {
     auto* source = app.add_option("--source", options.source, "the database to copy from")
                        ->type_name("CONNINFO")
                        ->group("Servers");
     if (needs_source) source->required();
-    app.add_option("--target", options.target, "the database to copy to")
-        ->type_name("CONNINFO")
-        ->required()
-        ->group("Servers");
+    auto* target = app.add_option("--target", options.target, "the database to copy to")
+                       ->type_name("CONNINFO")
+                       ->group("Servers");
+    if (needs_target) target->required();
     app.add_option("--job", options.job,
                    "name of the job (default: the source database's name); letters, digits, _ . -")
         ->type_name("NAME")
@@ -113,12 +114,27 @@ void add_choice(CLI::App& app, Options& options) {
         ->group("Choice of tables");
 }
 
-void add_copy(CLI::App& app, Options& options, Raw& raw) {
+void add_streams(CLI::App& app, Options& options) {
     app.add_option("-j,--jobs", options.jobs, "streams in all; each uses one connection per server")
         ->type_name("N")
         ->check(CLI::Range(1, 256))
         ->capture_default_str()
         ->group("Copy");
+}
+
+void add_display(CLI::App& app, Options& options, Raw& raw) {
+    app.add_option("--progress", raw.progress, "how progress is shown on standard error")
+        ->check(CLI::IsMember({"auto", "bar", "plain", "json", "none"}))
+        ->capture_default_str()
+        ->group("Output");
+    app.add_option("--metrics-file", options.metrics_file,
+                   "keep figures there in Prometheus' text format; replaced atomically")
+        ->type_name("FILE")
+        ->group("Output");
+}
+
+void add_copy(CLI::App& app, Options& options, Raw& raw) {
+    add_streams(app, options);
     app.add_option("--chunk-size", raw.chunk_size, "cut tables larger than this into key ranges")
         ->type_name("BYTES")
         ->capture_default_str()
@@ -133,9 +149,10 @@ void add_copy(CLI::App& app, Options& options, Raw& raw) {
         ->check(CLI::IsMember({"auto", "never"}))
         ->capture_default_str()
         ->group("Copy");
-    app.add_flag("--no-capture", options.no_capture,
-                 "nothing is written to the source; changes made after the snapshot do not come "
-                 "along (required: live capture is not in this version)")
+    app.add_flag(
+           "--no-capture", options.no_capture,
+           "nothing is written to the source: no triggers; changes made after the snapshot do "
+           "not come along")
         ->group("Copy");
     app.add_flag("--no-owner", options.no_owner, "do not set owners, as pg_dump")->group("Copy");
     app.add_flag("--no-privileges", options.no_privileges, "leave out grants, as pg_dump")
@@ -144,9 +161,10 @@ void add_copy(CLI::App& app, Options& options, Raw& raw) {
 
 void add_run(CLI::App& app, Options& options, Raw& raw) {
     app.add_option("--until", raw.until,
-                   "how far to go: copied (rows only) or indexed (the target is ready)")
-        ->check(CLI::IsMember({"copied", "indexed"}))
-        ->capture_default_str()
+                   "how far to go: captured (triggers only), copied (rows only), indexed (all but "
+                   "later changes) or current (those too); default: current, or indexed with "
+                   "--no-capture")
+        ->check(CLI::IsMember({"captured", "copied", "indexed", "current"}))
         ->group("Run");
     app.add_option("--max-runtime", raw.max_runtime,
                    "end tidily after this time (8h, 90m); the next run goes on")
@@ -162,14 +180,7 @@ void add_run(CLI::App& app, Options& options, Raw& raw) {
     app.add_flag("--restart-copy", options.restart_copy,
                  "throw away what an unfinished copy has loaded and start again")
         ->group("Run");
-    app.add_option("--progress", raw.progress, "how progress is shown on standard error")
-        ->check(CLI::IsMember({"auto", "bar", "plain", "json", "none"}))
-        ->capture_default_str()
-        ->group("Output");
-    app.add_option("--metrics-file", options.metrics_file,
-                   "keep figures there in Prometheus' text format; replaced atomically")
-        ->type_name("FILE")
-        ->group("Output");
+    add_display(app, options, raw);
 }
 
 /// Options of the configuration file that the command knows and the command line does not give,
@@ -245,7 +256,13 @@ void convert(const Raw& raw, Options& options) {
                      : raw.format == "text" ? snapshot::FormatChoice::text
                                             : snapshot::FormatChoice::automatic;
     options.freeze = raw.freeze != "never";
-    options.until = raw.until == "copied" ? Until::copied : Until::indexed;
+    static const std::map<std::string, Until> kUntils = {{"captured", Until::captured},
+                                                         {"copied", Until::copied},
+                                                         {"indexed", Until::indexed},
+                                                         {"current", Until::current}};
+    options.until = !raw.until.empty()   ? kUntils.at(raw.until)
+                    : options.no_capture ? Until::indexed
+                                         : Until::current;
     if (!raw.max_runtime.empty()) options.max_runtime = parse_duration(raw.max_runtime);
     if (!raw.stop_at.empty()) {
         options.stop_at = parse_time(raw.stop_at, std::chrono::system_clock::now());
@@ -263,16 +280,23 @@ void convert(const Raw& raw, Options& options) {
 
 std::vector<std::string> Options::complaints() const {
     std::vector<std::string> list;
-    if (command == Command::run && !no_capture) {
+    if (command == Command::run && no_capture &&
+        (until == Until::captured || until == Until::current)) {
         list.emplace_back(
-            "live capture is not in this version: say --no-capture to copy the "
-            "database as of one moment (stop the application's writes first, or "
-            "accept that later ones stay behind)");
+            "--until captured and --until current are about changes, which --no-capture leaves "
+            "out");
     }
-    if ((max_runtime || stop_at) && !source_is_quiet) {
+    if ((max_runtime || stop_at) && no_capture && !source_is_quiet) {
         list.emplace_back(
-            "--max-runtime and --stop-at need --source-is-quiet: a copy without "
+            "--max-runtime and --stop-at with --no-capture need --source-is-quiet: a copy without "
             "capture that stops loses its snapshot and could not go on");
+    }
+    if (source_is_quiet && !no_capture) {
+        list.emplace_back(
+            "--source-is-quiet belongs to --no-capture: with capture, changes come along");
+    }
+    if (command == Command::drop && source.empty() && target.empty()) {
+        list.emplace_back("drop needs --target, --source or both");
     }
     if (restart_copy && source_is_quiet) {
         list.emplace_back(
@@ -400,13 +424,21 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
     add_choice(*run, options);
     add_copy(*run, options, raw);
     add_run(*run, options, raw);
+    auto* follow =
+        app.add_subcommand("follow", "keep applying the changes that were captured on the source");
+    add_common(*follow, options, raw, true);
+    add_display(*follow, options, raw);
+    add_streams(*follow, options);
+    follow
+        ->add_flag("--until-current", options.until_current, "return when the target is up to date")
+        ->group("Run");
     auto* status = app.add_subcommand("status", "where the job stands");
     add_common(*status, options, raw, false);
     status->add_flag("--watch", options.watch, "print it again every two seconds")->group("Output");
     auto* drop =
         app.add_subcommand("drop", "remove everything pghaul made on both servers; keep the data");
-    add_common(*drop, options, raw, false);
-    const std::vector<CLI::App*> all = {plan, run, status, drop};
+    add_common(*drop, options, raw, false, false);
+    const std::vector<CLI::App*> all = {plan, run, follow, status, drop};
 
     try {
         std::vector<std::string> arguments(argv + 1, argv + argc);
@@ -431,8 +463,9 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
             options = {};
             app.clear();
             for (auto* sub : all) {
-                sub->get_option("--target")->required();
-                if (sub == plan || sub == run) sub->get_option("--source")->required();
+                if (sub != drop) sub->get_option("--target")->required();
+                if (sub == plan || sub == run || sub == follow)
+                    sub->get_option("--source")->required();
             }
             parse(arguments);
         }
@@ -445,6 +478,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
     const auto* command = app.get_subcommands().front();
     options.command = command == plan     ? Command::plan
                       : command == run    ? Command::run
+                      : command == follow ? Command::follow
                       : command == status ? Command::status
                                           : Command::drop;
     convert(raw, options);

@@ -13,10 +13,10 @@
 
 namespace pghaul::cmd {
 
-enum class Command { plan, run, status, drop };
+enum class Command { plan, run, follow, status, drop };
 enum class ProgressMode { automatic, bar, plain, json, none };
-/// How far a run goes.
-enum class Until { copied, indexed };
+/// How far a run goes. `current` only with capture.
+enum class Until { captured, copied, indexed, current };
 
 struct Options {
     Command command = Command::run;
@@ -31,7 +31,7 @@ struct Options {
     std::int64_t chunk_bytes = std::int64_t{256} << 20;  // bytes
     snapshot::FormatChoice format = snapshot::FormatChoice::automatic;
     bool freeze = true;
-    Until until = Until::indexed;
+    Until until = Until::current;
     bool no_capture = false;
     bool no_owner = false;
     bool no_privileges = false;
@@ -43,6 +43,8 @@ struct Options {
     ProgressMode progress = ProgressMode::automatic;
     bool json = false;
     bool watch = false;
+    /// follow: return when the target is up to date.
+    bool until_current = false;
     std::string log_file;
     std::string log_level = "info";
     std::string metrics_file;

@@ -18,7 +18,9 @@ RunContext::RunContext(const Options& chosen, io::Interrupt& stop, io::RunProgre
       deadline(options.deadline(std::chrono::system_clock::now())),
       source(io::ConnInfo::parse(options.source)),
       target(io::ConnInfo::parse(options.target)),
-      journal(snapshot::Journal::open(target, options.job, interrupt)) {}
+      journal(snapshot::Journal::open(target, options.job, interrupt)),
+      threads(tbb::global_control::max_allowed_parallelism,
+              static_cast<std::size_t>(2 * options.jobs + 1)) {}
 
 const std::string& RunContext::archive() {
     if (schema_archive.empty()) schema_archive = journal.read_archive();
@@ -45,6 +47,14 @@ io::Connection RunContext::open_target(const std::string& role) const {
 loader::SchemaOptions RunContext::schema_options() const {
     return {options.selection, options.no_owner, options.no_privileges, facts.no_tablespaces,
             options.job};
+}
+
+snapshot::JobTicket RunContext::ticket(int snapshot_number) const {
+    return {options.job, journal.run(), snapshot_number};
+}
+
+bool RunContext::time_is_up() const {
+    return deadline && std::chrono::system_clock::now() >= *deadline;
 }
 
 void stop_early(RunContext& run) {

@@ -4,12 +4,15 @@
 // Thread: the run's main thread; streams may call open_source() and open_target().
 #pragma once
 
+#include <oneapi/tbb/global_control.h>
+
 #include <chrono>
 #include <optional>
 #include <string>
 
 #include "cmd/hazards.hpp"
 #include "cmd/options.hpp"
+#include "delta/names.hpp"
 #include "io/connection.hpp"
 #include "io/conninfo.hpp"
 #include "io/interrupt.hpp"
@@ -34,11 +37,20 @@ struct RunContext {
     const io::ConnInfo target;
     snapshot::Journal journal;
 
+    /// Streams' threads and one worker beside each, and the main thread.
+    const tbb::global_control threads;
+
     // Known once the job is claimed (job_claim.hpp).
     ServerFacts facts;
     snapshot::Phase phase = snapshot::Phase::created;
     /// True if an earlier run began the job.
     bool resumed = false;
+    /// True if the job captures changes.
+    bool capture = false;
+    /// Tells the job from another of the same name.
+    std::string job_id;
+    /// Where capture lives on the source; known once it is installed (live.hpp).
+    std::optional<delta::CaptureSite> site;
 
     // Known once the copy has begun, or read back from the journal.
     snapshot::Plan plan;
@@ -53,6 +65,8 @@ struct RunContext {
                                                             std::chrono::seconds(60)) const;
     io::Connection open_target(const std::string& role) const;
     loader::SchemaOptions schema_options() const;
+    snapshot::JobTicket ticket(int snapshot_number = 0) const;
+    bool time_is_up() const;
 };
 
 /// Ends the run because its time is up. Throws: io::Error (stopped), always.

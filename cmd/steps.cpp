@@ -37,7 +37,7 @@ void Steps::once_from_mark(const std::string& name,
     const auto steps = run_.journal.steps();
     const auto found = steps.find(name);
     if (found != steps.end() && found->second.finished) return;
-    if (run_.deadline && std::chrono::system_clock::now() >= *run_.deadline) stop_early(run_);
+    if (run_.time_is_up()) stop_early(run_);
     begin(name);
     body({false, found == steps.end() ? 0 : found->second.entries_done, mark(name)});
     end();

@@ -1,7 +1,5 @@
 #include "cmd/streams.hpp"
 
-#include <oneapi/tbb/global_control.h>
-
 #include <deque>
 #include <thread>
 #include <vector>
@@ -12,21 +10,19 @@
 namespace pghaul::cmd {
 
 void run_streams(RunContext& run, loader::WorkQueue& queue, const std::string& exported,
-                 int snapshot_number) {
+                 int snapshot_number, const std::function<bool(snapshot::Oid)>& truncated_since) {
     const int jobs = run.options.jobs;
-    // Each stream's thread and one worker beside it, and this thread.
-    const auto slots = static_cast<std::size_t>(2 * jobs + 1);
-    const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, slots);
     const loader::LaneSetup setup{run.source,
                                   run.target,
                                   run.plan,
                                   exported,
-                                  {run.options.job, run.journal.run(), snapshot_number},
+                                  run.ticket(snapshot_number),
                                   run.progress,
                                   run.interrupt,
                                   run.facts.maintenance_work_mem_kb,
                                   run.options.no_owner,
-                                  run.options.no_privileges};
+                                  run.options.no_privileges,
+                                  truncated_since};
     {
         const Alarm alarm(run.deadline, [&] { queue.stop(); });
         std::deque<loader::Lane> lanes;

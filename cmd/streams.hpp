@@ -2,6 +2,7 @@
 // Thread: the run's main thread starts them and returns when all have ended.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "cmd/run_context.hpp"
@@ -10,9 +11,9 @@
 namespace pghaul::cmd {
 
 /// exported: the snapshot the streams read by; empty if nothing is left to read. snapshot_number:
-/// its number in the journal.
+/// its number in the journal. truncated_since: see loader/copy_chunk.hpp; may be empty.
 /// Throws: what ended the first stream that failed. Whether the queue is done, the caller asks it.
 void run_streams(RunContext& run, loader::WorkQueue& queue, const std::string& exported,
-                 int snapshot_number);
+                 int snapshot_number, const std::function<bool(snapshot::Oid)>& truncated_since);
 
 }  // namespace pghaul::cmd

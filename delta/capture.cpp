@@ -118,12 +118,12 @@ std::string create_delta_sql(const CaptureSite& site, const TableInfo& table) {
 std::string create_triggers_sql(const CaptureSite& site, const TableInfo& table) {
     std::string sql;
     for (const auto& trigger : triggers_of(table)) {
-        const auto name = io::quote_ident(trigger_name(site.job, trigger.what));
+        const auto name = capture_trigger(site, trigger.what);
         sql += fmt::format(
             "drop trigger if exists {0} on {1}; "
             "create trigger {0} after {2} on {1} {3} execute procedure {4}(); "
             "alter table only {1} enable always trigger {0}; ",
-            name, table.qualified(), trigger.event, trigger.how, delta_table(site, table.oid));
+            name, table.qualified(), trigger.event, trigger.how, trigger_function(site, table.oid));
     }
     return sql;
 }
@@ -145,14 +145,8 @@ bool complete(const std::map<snapshot::Oid, std::pair<int, int>>& found, const T
     return at != found.end() && at->second == std::pair(wanted, wanted);
 }
 
-std::string blockers_of(Connection& source, snapshot::Oid table) {
-    const auto rows = source.query(kBlockers, {std::to_string(table)});
-    std::string text;
-    for (int row = 0; row < rows.rows(); ++row) {
-        text += fmt::format("{}{} {} ({}, for {} s){}{}", row == 0 ? "" : "; ", rows.text(row, 0),
-                            rows.text(row, 1), rows.text(row, 2), rows.text(row, 3),
-                            rows.text(row, 4).empty() ? "" : ": ", rows.text(row, 4));
-    }
+std::string blockers_of(Connection& source, snapshot::Oid table, InTheWay kind) {
+    const auto text = describe(find_blockers(source, {table}, kind, std::chrono::milliseconds(0)));
     return text.empty() ? "a transaction that has ended by now" : text;
 }
 
@@ -197,11 +191,11 @@ std::string function_sql(const CaptureSite& site, const TableInfo& table) {
         "\nbegin{}    elsif tg_op = 'TRUNCATE' then\n        insert into {} values "
         "(pg_catalog.txid_current(), tg_relid);\n    end if;\n    return null;\nend\n",
         by_row(table) ? row_body(delta, table) : statement_body(delta, table),
-        truncations_table(site));
+        truncated_table(site));
     return fmt::format(
         "create or replace function {}() returns trigger language plpgsql security definer "
         "set search_path = '' as {}",
-        delta, io::quote_literal(body));
+        trigger_function(site, table.oid), io::quote_literal(body));
 }
 
 std::optional<CaptureSite> find_site(Connection& source, const std::string& job) {
@@ -221,7 +215,7 @@ CaptureSite make_site(Connection& source, const std::string& job, const std::str
              fmt::format("create table {} (job_id text not null, target text not null, made_at "
                          "timestamptz not null); create table {} (x bigint not null, relid oid not "
                          "null)",
-                         state_table(*site), truncations_table(*site))});
+                         state_table(*site), truncated_table(*site))});
         source.query({"note_site", fmt::format("insert into {} values ($1, $2, "
                                                "pg_catalog.clock_timestamp())",
                                                state_table(*site))},
@@ -243,7 +237,7 @@ CaptureSite make_site(Connection& source, const std::string& job, const std::str
 }
 
 void with_short_locks(Connection& source, snapshot::Oid table, const std::string& display,
-                      const io::Interrupt& interrupt,
+                      InTheWay kind, const io::Interrupt& interrupt,
                       const std::function<void(const std::string&)>& waiting,
                       const std::function<void()>& body) {
     for (int attempt = 1;; ++attempt) {
@@ -258,7 +252,7 @@ void with_short_locks(Connection& source, snapshot::Oid table, const std::string
             const bool in_the_way = error.sqlstate() == "55P03" || error.sqlstate() == "40P01";
             if (error.context().empty()) error.context(display);
             if (!in_the_way || error.poisons_connection()) throw;
-            const auto blockers = blockers_of(source, table);
+            const auto blockers = blockers_of(source, table, kind);
             if (attempt == kAttempts) {
                 throw Error(fmt::format("{} stays locked: {} attempts to lock it for {} ms failed",
                                         display, attempt, kShortLock.count()))
@@ -269,7 +263,7 @@ void with_short_locks(Connection& source, snapshot::Oid table, const std::string
                         "end that transaction (for a prepared one: COMMIT PREPARED or ROLLBACK "
                         "PREPARED), then run again");
             }
-            waiting(fmt::format("{} is locked by {}", display, blockers));
+            waiting(blockers);
             interrupt.sleep_ms(pause_ms(attempt));
         }
     }
@@ -279,14 +273,15 @@ void install(Connection& source, const CaptureSite& site, const TableInfo& table
              const io::Interrupt& interrupt,
              const std::function<void(const std::string&)>& waiting) {
     if (!is_captured(table) || complete(captured(source, site.job), table)) return;
-    with_short_locks(source, table.oid, table.display(), interrupt, waiting, [&] {
-        // The one place that waits; once it is held, nothing below does.
-        source.execute({"lock_for_capture",
-                        "lock table only " + table.qualified() + " in share row exclusive mode"});
-        source.execute({"create_delta", create_delta_sql(site, table)});
-        source.execute({"create_capture_function", function_sql(site, table)});
-        source.execute({"create_capture_triggers", create_triggers_sql(site, table)});
-    });
+    with_short_locks(
+        source, table.oid, table.display(), InTheWay::writers, interrupt, waiting, [&] {
+            // The one place that waits; once it is held, nothing below does.
+            source.execute({"lock_for_capture", "lock table only " + table.qualified() +
+                                                    " in share row exclusive mode"});
+            source.execute({"create_delta", create_delta_sql(site, table)});
+            source.execute({"create_capture_function", function_sql(site, table)});
+            source.execute({"create_capture_triggers", create_triggers_sql(site, table)});
+        });
     io::failpoint(io::Failpoint::capture_installed);
 }
 
@@ -323,8 +318,8 @@ Removed remove_all(Connection& source, const std::string& job, const io::Interru
         const auto oid = source.query_value(
             {"oid_of", "select pg_catalog.to_regclass($1)::pg_catalog.oid"}, {table});
         with_short_locks(
-            source, static_cast<snapshot::Oid>(std::stoul(oid)), table, interrupt,
-            [](const std::string&) {},
+            source, static_cast<snapshot::Oid>(std::stoul(oid)), table, InTheWay::anybody,
+            interrupt, [](const std::string&) {},
             [&] {
                 for (const auto& name : names) {
                     source.execute({"drop_trigger", "drop trigger if exists " +

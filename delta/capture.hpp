@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "delta/blockers.hpp"
 #include "delta/names.hpp"
 #include "io/connection.hpp"
 #include "snapshot/table_info.hpp"
@@ -64,7 +65,7 @@ std::vector<std::string> jobs_on(io::Connection& source);
 /// timeout or a deadlock. table: for naming the blockers.
 /// Throws: io::Error (stopped) with the blockers when the attempts are used up.
 void with_short_locks(io::Connection& source, snapshot::Oid table, const std::string& display,
-                      const io::Interrupt& interrupt,
+                      InTheWay kind, const io::Interrupt& interrupt,
                       const std::function<void(const std::string&)>& waiting,
                       const std::function<void()>& body);
 

@@ -91,37 +91,6 @@ inline constexpr io::Query kListJobsOnSource{"list_jobs_on_source", R"sql(
      order by 1
 )sql"};
 
-/// $1 table's oid. Rows: who stands in the way of a lock on it: kind, pid, user, age in s, query.
-inline constexpr io::Query kBlockers{"blockers", R"sql(
-    select 'session', l.pid::pg_catalog.text, coalesce(a.usename, ''),
-           coalesce(pg_catalog.date_part('epoch',
-               pg_catalog.clock_timestamp() - a.xact_start)::pg_catalog.int8, 0),
-           coalesce(pg_catalog."left"(
-               pg_catalog.regexp_replace(a.query, '\s+', ' ', 'g'), 80), '')
-      from pg_catalog.pg_locks as l
-      join pg_catalog.pg_stat_activity as a on a.pid = l.pid
-     where l.relation = $1::pg_catalog.oid
-       and l.locktype = 'relation'
-       and l.granted
-       and l.mode not in ('AccessShareLock', 'RowShareLock')
-       and l.database = (select d.oid
-                           from pg_catalog.pg_database as d
-                          where d.datname = pg_catalog.current_database())
-       and a.pid <> pg_catalog.pg_backend_pid()
-     union all
-    select 'prepared transaction', x.gid, coalesce(x.owner, ''),
-           pg_catalog.date_part('epoch',
-               pg_catalog.clock_timestamp() - x.prepared)::pg_catalog.int8,
-           ''
-      from pg_catalog.pg_locks as l
-      join pg_catalog.pg_prepared_xacts as x on l.virtualtransaction = '-1/' || x.transaction
-     where l.relation = $1::pg_catalog.oid
-       and l.granted
-       and l.mode not in ('AccessShareLock', 'RowShareLock')
-     order by 4 desc
-     limit 5
-)sql"};
-
 /// $1 relations as oid[]. Rows: gid, owner, table of every prepared transaction that holds a lock
 /// against writers' on one of them: it would block for as long as nobody ends it.
 inline constexpr io::Query kPreparedBlockers{"prepared_blockers", R"sql(
@@ -135,8 +104,8 @@ inline constexpr io::Query kPreparedBlockers{"prepared_blockers", R"sql(
 )sql"};
 
 inline constexpr std::array kCaptureQueries = {
-    kFindSite,       kMayCreate,        kSchemasToUse, kListCaptured,     kListOurTriggers,
-    kListOurObjects, kListJobsOnSource, kBlockers,     kPreparedBlockers,
+    kFindSite,        kMayCreate,      kSchemasToUse,     kListCaptured,
+    kListOurTriggers, kListOurObjects, kListJobsOnSource, kPreparedBlockers,
 };
 
 }  // namespace pghaul::delta

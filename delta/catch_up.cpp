@@ -252,7 +252,7 @@ void CatchUp::remove_applied(const Window& window) {
         removed_since_vacuum_[oid] += remove(delta_table(setup_.site, oid));
         vacuum(oid, false);
     }
-    if (truncated) remove(truncations_table(setup_.site));
+    if (truncated) remove(truncated_table(setup_.site));
     if (window.empty() && !removed_since_vacuum_.empty()) {
         vacuum(removed_since_vacuum_.begin()->first, true);
     }

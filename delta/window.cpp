@@ -39,7 +39,7 @@ std::vector<Oid> truncated(Connection& source, const CaptureSite& site,
     const auto rows =
         source.query({"truncated_tables",
                       fmt::format("select distinct d.relid::pg_catalog.int8 from {} as d where {}",
-                                  truncations_table(site), not_visible_in(from, "d"))});
+                                  truncated_table(site), not_visible_in(from, "d"))});
     for (int row = 0; row < rows.rows(); ++row) {
         const auto oid = static_cast<Oid>(rows.integer(row, 0));
         if (tables.contains(oid)) oids.push_back(oid);
@@ -120,6 +120,17 @@ std::int64_t Window::rows() const {
     std::int64_t sum = 0;
     for (const auto& table : tables) sum += table.rows;
     return sum;
+}
+
+bool truncated_since(Connection& source, const CaptureSite& site, Oid table,
+                     const std::string& snapshot) {
+    return source
+        .query_row(
+            {"truncated_since", fmt::format("select exists (select 1 from {} as d where d.relid = "
+                                            "$1::pg_catalog.oid and {})",
+                                            truncated_table(site), not_visible_in(snapshot, "d"))},
+            {std::to_string(table)})
+        .boolean(0, 0);
 }
 
 std::string not_visible_in(const std::string& snapshot, const std::string& alias) {

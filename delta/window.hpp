@@ -50,6 +50,10 @@ Window open_window(io::Connection& source, const CaptureSite& site, const Captur
 /// forget what the target has. Throws: io::Error (stopped) after half a minute.
 void await_flushed(io::Connection& source, const Window& window, const io::Interrupt& interrupt);
 
+/// Whether the table was truncated after what the snapshot shows.
+bool truncated_since(io::Connection& source, const CaptureSite& site, snapshot::Oid table,
+                     const std::string& snapshot);
+
 /// "not txid_visible_in_snapshot(d.x, from)"
 std::string not_visible_in(const std::string& snapshot, const std::string& alias);
 

@@ -7,6 +7,7 @@
 #include "io/copy_writer.hpp"
 #include "io/failpoint.hpp"
 #include "io/relay.hpp"
+#include "snapshot/keeper.hpp"
 
 namespace pghaul::loader {
 namespace {
@@ -24,7 +25,8 @@ std::size_t blocks_in_flight(const TablePlan& table) {
                                                             : io::kBlocksInFlight;
 }
 
-void lock_and_check(io::Connection& source, const TablePlan& table) {
+void lock_and_check(io::Connection& source, const CopyRequest& request) {
+    const auto& table = request.table;
     source.execute(
         {"lock_table", "lock table only " + table.info.qualified() + " in access share mode"});
     const auto filenode = source.query_value(
@@ -34,6 +36,11 @@ void lock_and_check(io::Connection& source, const TablePlan& table) {
     if (filenode == std::to_string(table.info.filenode)) return;
     // A rewritten or truncated heap looks empty to an older snapshot: rows would be lost in
     // silence.
+    if (request.truncated_since != nullptr) {
+        if ((*request.truncated_since)(table.info.oid)) return;
+        throw snapshot::SnapshotLost(table.info.display() +
+                                     " was rewritten after the snapshot was taken");
+    }
     throw io::Error("the table was truncated or rewritten after the snapshot was taken")
         .exit_code(io::ExitCode::no_go)
         .hint(
@@ -68,7 +75,7 @@ std::int64_t copy_chunk(io::Connection& source, io::Connection& target, const Co
                         const snapshot::JobTicket& ticket, io::StreamProgress& progress,
                         const io::Interrupt& interrupt) {
     const auto& table = request.table;
-    if (request.lock_table) lock_and_check(source, table);
+    if (request.lock_table) lock_and_check(source, request);
 
     io::CopyReader reader(
         source, "copy_out",

@@ -109,13 +109,14 @@ void Lane::perform(const Work& work) {
 }
 
 void Lane::copy(const Work& work) {
-    renew_snapshot_transaction(work.chunks.size());
+    make_room_for(work.chunks.size());
     std::int64_t bytes = 0;
     io::Transaction transaction(target());
     for (const auto& [table, chunk] : work.chunks) {
         try {
             const CopyRequest request{*table, *chunk, setup_.plan.encoding,
-                                      !setup_.plan.lock_all_tables};
+                                      !setup_.plan.lock_all_tables,
+                                      setup_.truncated_since ? &setup_.truncated_since : nullptr};
             copy_chunk(source(), target(), request, setup_.ticket, progress_, setup_.interrupt);
             if (work.finish_too) finish_fresh_table(target(), *table, setup_.ticket.job);
         } catch (Error& error) {
@@ -132,6 +133,8 @@ void Lane::copy(const Work& work) {
     transaction.commit();
     io::failpoint(io::Failpoint::copy_after_commit);
     committing_ = false;
+    // With capture the application goes on: its TRUNCATE must not wait for more than this work.
+    if (setup_.plan.capture) leave_snapshot();
     setup_.progress.loaded_bytes.fetch_add(bytes);
 }
 
@@ -148,35 +151,45 @@ void Lane::copy_objects(const Work& work) {
     progress_.add_bytes(static_cast<std::uint64_t>(result.bytes));
 }
 
-void Lane::renew_snapshot_transaction(std::size_t tables) {
-    if (setup_.plan.lock_all_tables) return;
-    if (tables_locked_ + tables > kTablesPerTransaction && source_) {
-        source_->execute({"end_stream", "commit"});
+void Lane::import_snapshot() {
+    try {
         source_->execute({"import_snapshot", snapshot::import_snapshot(setup_.exported)});
-        tables_locked_ = 0;
+    } catch (const Error& error) {
+        if (!snapshot_is_gone(error)) throw;
+        throw snapshot::SnapshotLost("the source's snapshot is lost: " + std::string(error.what()));
+    }
+    in_snapshot_ = true;
+    tables_locked_ = 0;
+}
+
+void Lane::leave_snapshot() {
+    source_->execute({"end_stream", "commit"});
+    in_snapshot_ = false;
+}
+
+/// Leaves locks of earlier work behind where tables are locked one by one.
+void Lane::make_room_for(std::size_t tables) {
+    if (setup_.plan.lock_all_tables) return;
+    if (tables_locked_ + tables > kTablesPerTransaction && source_ && in_snapshot_) {
+        leave_snapshot();
     }
     tables_locked_ += tables;
 }
 
 Connection& Lane::source() {
-    if (source_) return *source_;
-    auto connection =
-        Connection::open(setup_.source,
-                         {setup_.ticket.job,
-                          fmt::format("read {}", number_ + 1),
-                          "UTF8",
-                          kLockTimeout,
-                          // A chunk's index scan must not become a parallel or compiled full scan.
-                          {{"max_parallel_workers_per_gather", "0"}, {"jit", "off"}}},
-                         setup_.interrupt);
-    try {
-        connection.execute({"import_snapshot", snapshot::import_snapshot(setup_.exported)});
-    } catch (const Error& error) {
-        if (!snapshot_is_gone(error)) throw;
-        throw snapshot::SnapshotLost("the source's snapshot is lost: " + std::string(error.what()));
+    if (!source_) {
+        source_ = Connection::open(setup_.source,
+                                   {setup_.ticket.job,
+                                    fmt::format("read {}", number_ + 1),
+                                    "UTF8",
+                                    kLockTimeout,
+                                    // A chunk's index scan must not become a parallel or compiled
+                                    // full scan.
+                                    {{"max_parallel_workers_per_gather", "0"}, {"jit", "off"}}},
+                                   setup_.interrupt);
+        in_snapshot_ = false;
     }
-    source_ = std::move(connection);
-    tables_locked_ = 0;
+    if (!in_snapshot_) import_snapshot();
     return *source_;
 }
 

@@ -65,6 +65,7 @@ std::string dump_schema(const DumpTools& tools, const io::ConnInfo& source,
                                      "--no-password",
                                      "--exclude-schema=pghaul",
                                      "--exclude-table=pghaul.*",
+                                     "--exclude-table=*.pghaul/*",
                                      "--dbname=" + login.conninfo()};
     if (!snapshot_name.empty()) argv.push_back("--snapshot=" + snapshot_name);
     const auto add = [&](const char* option, const std::vector<std::string>& patterns) {

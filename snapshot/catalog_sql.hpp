@@ -209,7 +209,7 @@ inline constexpr io::Query kListShapes{"list_shapes", R"sql(
               from pg_catalog.pg_constraint as con
              where con.conrelid = c.oid),
            (select pg_catalog.md5(pg_catalog.string_agg(pg_catalog.pg_get_triggerdef(t.oid)
-                       || t.tgenabled, E'\n' order by t.tgname))
+                       || t.tgenabled::pg_catalog.text, E'\n' order by t.tgname))
               from pg_catalog.pg_trigger as t
              where t.tgrelid = c.oid and not t.tgisinternal and t.tgname !~ '^pghaul/')
       from pg_catalog.pg_class as c
@@ -274,9 +274,8 @@ inline constexpr io::Query kLockCapacity{"lock_capacity", R"sql(
 )sql"};
 
 inline constexpr std::array kCatalogQueries = {
-    kListTables,  kListPartitionRoots, kListColumns, kListTypes,     kListKeys,
-    kListIndexes, kListShapes,         kListForeignKeys, kListOthers, kListViewReads,
-    kLockCapacity,
+    kListTables, kListPartitionRoots, kListColumns, kListTypes,     kListKeys,     kListIndexes,
+    kListShapes, kListForeignKeys,    kListOthers,  kListViewReads, kLockCapacity,
 };
 
 }  // namespace pghaul::snapshot

@@ -211,6 +211,10 @@ Plan Journal::read_plan() {
     return plan;
 }
 
+Plan Journal::read_plan_if_any() {
+    return query(kReadPlan, {job_}).is_null(0, 0) ? Plan() : read_plan();
+}
+
 std::string Journal::read_archive() { return unhex(query(kReadArchive, {job_}).text(0, 0)); }
 
 std::set<int> Journal::finished_tables() {

@@ -113,6 +113,8 @@ class Journal {
     /// Stores the plan and the schema archive it belongs to, in one transaction.
     void store_plan(const Plan& plan, const std::string& schema_archive);
     Plan read_plan();
+    /// Empty before a plan is stored.
+    Plan read_plan_if_any();
     std::string read_archive();
     std::set<int> finished_tables();
     LoadedChunks loaded();

@@ -465,8 +465,8 @@ inline constexpr std::array kJournalQueries = {
     kReadArchive,   kReadTablePlans,   kReadLoaded,    kReadLoadedObjects,  kMarkLoaded,
     kMarkObjects,   kIsLoaded,         kObjectsLoaded, kCountMissing,       kMarkFinished,
     kAddSnapshot,   kAddStep,          kMarkStep,      kReadSteps,          kNoteProblem,
-    kDeltaFrom,     kMarkWindow,       kMarkCutover,   kMixedTables,
-    kForgetProblem, kListProblems,     kTotals,        kPartlyLoaded,       kDeleteJob,
+    kDeltaFrom,     kMarkWindow,       kMarkCutover,   kMixedTables,        kForgetProblem,
+    kListProblems,  kTotals,           kPartlyLoaded,  kDeleteJob,
 };
 
 }  // namespace pghaul::snapshot

@@ -215,6 +215,10 @@ std::string to_json_without_tables(const Plan& plan) {
                  {"large_objects", objects},
                  {"materialized_views", plan.materialized_views},
                  {"partition_roots", plan.partition_roots},
+                 {"capture", plan.capture},
+                 {"selection",
+                  {plan.selection.schemas, plan.selection.exclude_schemas, plan.selection.tables,
+                   plan.selection.exclude_tables}},
                  {"lock_all_tables", plan.lock_all_tables},
                  {"encoding", plan.encoding}});
 }
@@ -235,6 +239,9 @@ Plan plan_from_json_without_tables(const std::string& text) {
     }
     plan.materialized_views = value.at("materialized_views").get<std::vector<std::string>>();
     plan.partition_roots = value.at("partition_roots").get<std::vector<std::string>>();
+    plan.capture = value.at("capture");
+    const auto& selection = value.at("selection");
+    plan.selection = {selection.at(0), selection.at(1), selection.at(2), selection.at(3)};
     plan.lock_all_tables = value.at("lock_all_tables");
     plan.encoding = value.at("encoding");
     return plan;

@@ -40,7 +40,7 @@ std::vector<Key> bounds_for(io::Connection& source, TablePlan& table, int chunks
         table.method = Method::key_ranges;
         return cut_by_key(source, table.info, chunks);
     }
-    if (source.server_major() >= kTidRangeScans) {
+    if (options.one_snapshot && source.server_major() >= kTidRangeScans) {
         table.method = Method::ctid_ranges;
         return cut_by_page(table.info, chunks);
     }
@@ -101,8 +101,9 @@ Plan make_plan(io::Connection& source, Catalog catalog, const PlanOptions& optio
         }
     }
     // Each stream holds a few locks more; half of the table leaves room for everybody else.
-    plan.lock_all_tables =
-        static_cast<std::int64_t>(catalog.tables.size()) < catalog.lock_capacity / 2;
+    plan.capture = options.capture;
+    plan.lock_all_tables = !options.capture && static_cast<std::int64_t>(catalog.tables.size()) <
+                                                   catalog.lock_capacity / 2;
     for (auto& info : catalog.tables) {
         plan.tables.push_back(plan_table(source, std::move(info), total_bytes, options));
         plan.tables.back().number = static_cast<int>(plan.tables.size()) - 1;

@@ -23,6 +23,8 @@ struct PlanOptions {
     /// True if one snapshot serves the whole copy, or the source is vouched to be quiet: only then
     /// may a table that has a key be cut by physical address (invariant 2).
     bool one_snapshot = false;
+    /// True if changes are captured meanwhile.
+    bool capture = false;
 };
 
 /// Runs the cutting probes on the source. Requires: tables' rights were checked.

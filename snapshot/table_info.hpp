@@ -54,6 +54,9 @@ struct TableShape {
     bool operator==(const TableShape&) const = default;
 };
 
+/// What differs, for people: "columns, indexes"; empty if nothing does.
+std::string shape_changes(const TableShape& before, const TableShape& now);
+
 /// An index of a table, with the constraint that it stands for.
 struct IndexInfo {
     Oid oid = 0;

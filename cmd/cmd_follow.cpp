@@ -1,0 +1,53 @@
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cmd/commands.hpp"
+#include "cmd/job_claim.hpp"
+#include "cmd/live.hpp"
+#include "cmd/session.hpp"
+
+namespace pghaul::cmd {
+namespace {
+
+// Between windows that hold nothing: soon enough for a lag below a second.
+constexpr int kIdleMs = 200;
+
+void print(const Options& options, const io::RunProgress& progress) {
+    if (options.json) {
+        fmt::print("{}\n", nlohmann::json({{"job", options.job},
+                                           {"changes", progress.delta_rows.load()},
+                                           {"lag_ms", progress.lag_ms.load()}})
+                               .dump(2));
+        return;
+    }
+    fmt::print("job {}: {} changes applied, the target is {:.1f} s behind\n", options.job,
+               progress.delta_rows.load(), static_cast<double>(progress.lag_ms.load()) / 1000);
+}
+
+}  // namespace
+
+io::ExitCode run_follow(const Options& options, io::Interrupt& interrupt) {
+    spdlog::info("{}", options.effective());
+    io::RunProgress progress;
+    in_session(options, interrupt, progress, "changes that are applied stay applied", [&] {
+        RunContext run(options, interrupt, progress);
+        Steps steps(run);
+        claim_live_job(run);
+        capture_source(run, steps);
+        progress.begin_step("follow");
+        auto catch_up = begin_catch_up(run);
+        if (options.until_current) {
+            catch_up.until_current([] { return false; });
+            return;
+        }
+        for (;;) {
+            if (catch_up.apply_window().rows == 0) interrupt.sleep_ms(kIdleMs);
+        }
+    });
+    print(options, progress);
+    return io::ExitCode::done;
+}
+
+}  // namespace pghaul::cmd
