@@ -37,7 +37,7 @@ io::ExitCode run_follow(const Options& options, io::Interrupt& interrupt) {
         claim_live_job(run);
         capture_source(run, steps);
         progress.begin_step("follow");
-        auto catch_up = begin_catch_up(run);
+        auto catch_up = begin_catch_up(run, interrupt);
         if (options.until_current) {
             catch_up.until_current([] { return false; });
             return;

@@ -62,6 +62,8 @@ struct Raw {
     std::string freeze = "auto";
     std::string until;
     std::string max_runtime;
+    std::string max_pause = "30s";
+    std::string lock_timeout = "1s";
     std::string stop_at;
     std::string progress = "auto";
     std::string config;
@@ -183,6 +185,26 @@ void add_run(CLI::App& app, Options& options, Raw& raw) {
     add_display(app, options, raw);
 }
 
+void add_cutover(CLI::App& app, Options& options, Raw& raw) {
+    app.add_flag("--undo", options.undo, "lift the fence: the source takes writes again")
+        ->group("Cutover");
+    app.add_option("--max-pause", raw.max_pause,
+                   "longest time that writers may wait; beyond it everything is taken back")
+        ->type_name("D")
+        ->capture_default_str()
+        ->group("Cutover");
+    app.add_option("--lock-timeout", raw.lock_timeout,
+                   "how long one attempt to lock writers out may take; several are made")
+        ->type_name("D")
+        ->capture_default_str()
+        ->group("Cutover");
+    app.add_option("--moved-to", options.moved_to,
+                   "what refused writers are told to connect to (default: the target's "
+                   "host:port/database)")
+        ->type_name("TEXT")
+        ->group("Cutover");
+}
+
 /// Options of the configuration file that the command knows and the command line does not give,
 /// appended as arguments: the command line wins.
 std::vector<std::string> with_config(const CLI::App& command, const std::vector<CLI::App*>& all,
@@ -250,6 +272,17 @@ std::string job_name(const Options& options) {
     return name;
 }
 
+/// As parse_duration, with ms: 500ms, 2s.
+std::chrono::milliseconds parse_milliseconds(const std::string& text) {
+    if (!text.ends_with("ms")) return parse_duration(text);
+    const auto number = text.substr(0, text.size() - 2);
+    if (number.empty() || number.size() > 9 ||
+        number.find_first_not_of("0123456789") != number.npos || std::stol(number) == 0) {
+        throw usage("not a duration: " + text + " (write 500ms, 2s)");
+    }
+    return std::chrono::milliseconds(std::stol(number));
+}
+
 void convert(const Raw& raw, Options& options) {
     options.chunk_bytes = parse_bytes(raw.chunk_size);
     options.format = raw.format == "binary" ? snapshot::FormatChoice::binary
@@ -264,6 +297,8 @@ void convert(const Raw& raw, Options& options) {
                     : options.no_capture ? Until::indexed
                                          : Until::current;
     if (!raw.max_runtime.empty()) options.max_runtime = parse_duration(raw.max_runtime);
+    options.max_pause = parse_milliseconds(raw.max_pause);
+    options.lock_timeout = parse_milliseconds(raw.lock_timeout);
     if (!raw.stop_at.empty()) {
         options.stop_at = parse_time(raw.stop_at, std::chrono::system_clock::now());
     }
@@ -432,13 +467,21 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
     follow
         ->add_flag("--until-current", options.until_current, "return when the target is up to date")
         ->group("Run");
+    auto* cutover = app.add_subcommand(
+        "cutover",
+        "lock writers out of the source, apply the last changes, fence it off; --undo lifts the "
+        "fence");
+    add_common(*cutover, options, raw, true);
+    add_display(*cutover, options, raw);
+    add_streams(*cutover, options);
+    add_cutover(*cutover, options, raw);
     auto* status = app.add_subcommand("status", "where the job stands");
     add_common(*status, options, raw, false);
     status->add_flag("--watch", options.watch, "print it again every two seconds")->group("Output");
     auto* drop =
         app.add_subcommand("drop", "remove everything pghaul made on both servers; keep the data");
     add_common(*drop, options, raw, false, false);
-    const std::vector<CLI::App*> all = {plan, run, follow, status, drop};
+    const std::vector<CLI::App*> all = {plan, run, follow, cutover, status, drop};
 
     try {
         std::vector<std::string> arguments(argv + 1, argv + argc);
@@ -464,8 +507,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
             app.clear();
             for (auto* sub : all) {
                 if (sub != drop) sub->get_option("--target")->required();
-                if (sub == plan || sub == run || sub == follow)
-                    sub->get_option("--source")->required();
+                if (sub != status && sub != drop) sub->get_option("--source")->required();
             }
             parse(arguments);
         }
@@ -476,11 +518,12 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
         throw usage(error.what());
     }
     const auto* command = app.get_subcommands().front();
-    options.command = command == plan     ? Command::plan
-                      : command == run    ? Command::run
-                      : command == follow ? Command::follow
-                      : command == status ? Command::status
-                                          : Command::drop;
+    options.command = command == plan      ? Command::plan
+                      : command == run     ? Command::run
+                      : command == follow  ? Command::follow
+                      : command == cutover ? Command::cutover
+                      : command == status  ? Command::status
+                                           : Command::drop;
     convert(raw, options);
     const auto complaints = options.complaints();
     if (!complaints.empty()) {

@@ -13,7 +13,7 @@
 
 namespace pghaul::cmd {
 
-enum class Command { plan, run, follow, status, drop };
+enum class Command { plan, run, follow, cutover, status, drop };
 enum class ProgressMode { automatic, bar, plain, json, none };
 /// How far a run goes. `current` only with capture.
 enum class Until { captured, copied, indexed, current };
@@ -45,6 +45,13 @@ struct Options {
     bool watch = false;
     /// follow: return when the target is up to date.
     bool until_current = false;
+    /// cutover: lift the fence instead.
+    bool undo = false;
+    /// cutover: longest time that writers may wait, in all and for one attempt to lock them out.
+    std::chrono::milliseconds max_pause{30'000};
+    std::chrono::milliseconds lock_timeout{1000};
+    /// cutover: where the fence says that the database went; empty: the target as connected.
+    std::string moved_to;
     std::string log_file;
     std::string log_level = "info";
     std::string metrics_file;

@@ -46,6 +46,18 @@ void refresh(Connection& target, snapshot::Journal& journal, const std::string& 
     }
 }
 
+void refresh_all(RunContext& run) {
+    auto target = run.open_target("refresh");
+    for (const auto& view : run.plan.materialized_views) refresh(target, run.journal, view);
+}
+
+void make_foreign_keys(RunContext& run) {
+    loader::make_foreign_keys(
+        run.plan.foreign_keys, run.journal,
+        [&](const std::string& role) { return run.open_target(role); }, run.options.jobs,
+        run.progress);
+}
+
 }  // namespace
 
 void set_sequences(RunContext& run) {
@@ -74,21 +86,30 @@ void make_rest_of_schema(RunContext& run, Steps& steps) {
                                  part, made, from, run.interrupt);
         };
     };
-    const auto open_target = [&](const std::string& role) { return run.open_target(role); };
-
     failpoint(Failpoint::rest_before);
     steps.once_from_mark("rest of the indexes", restore(loader::RestPart::indexes));
-    steps.once("foreign keys", [&] {
-        loader::make_foreign_keys(run.plan.foreign_keys, run.journal, open_target, run.options.jobs,
-                                  run.progress);
-    });
+    // Where the session may not switch foreign keys off, they come at cutover.
+    const bool keys_later = run.capture && run.apply_mode == delta::ApplyMode::guarded;
+    if (!keys_later) steps.once("foreign keys", [&] { make_foreign_keys(run); });
     steps.once_from_mark("rest of the schema", restore(loader::RestPart::others));
     failpoint(Failpoint::rest_after);
     steps.once("materialized views", [&] {
-        auto target = run.open_target("refresh");
-        for (const auto& view : run.plan.materialized_views) refresh(target, run.journal, view);
+        refresh_all(run);
         failpoint(Failpoint::views_refreshed);
     });
+}
+
+void validate_foreign_keys(RunContext& run, Steps& steps) {
+    steps.begin("foreign keys");
+    make_foreign_keys(run);
+    steps.end();
+}
+
+void refresh_views(RunContext& run, Steps& steps) {
+    if (run.plan.materialized_views.empty()) return;
+    steps.begin("materialized views");
+    refresh_all(run);
+    steps.end();
 }
 
 void update_statistics(RunContext& run, Steps& steps) {

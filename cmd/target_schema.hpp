@@ -18,6 +18,12 @@ void finish_tables_left(RunContext& run, Steps& steps);
 /// Everything of the schema that rows and indexes had to come before, and the views' rows.
 void make_rest_of_schema(RunContext& run, Steps& steps);
 
+/// Adds what is missing of the foreign keys and validates them.
+void validate_foreign_keys(RunContext& run, Steps& steps);
+
+/// Fills the materialised views anew.
+void refresh_views(RunContext& run, Steps& steps);
+
 /// Statistics of partitioned tables, which cover their leaves.
 void update_statistics(RunContext& run, Steps& steps);
 

@@ -138,6 +138,8 @@ class Journal {
     void remove();
 
     io::Connection& connection();
+    /// host:port/database, as connected.
+    std::string server_name() { return connection().server_name(); }
     const std::string& job() const noexcept { return job_; }
     std::int64_t run() const noexcept { return run_; }
 
