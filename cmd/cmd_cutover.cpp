@@ -7,6 +7,7 @@
 #include "cmd/drift.hpp"
 #include "cmd/job_claim.hpp"
 #include "cmd/live.hpp"
+#include "cmd/new_tables.hpp"
 #include "cmd/pause.hpp"
 #include "cmd/session.hpp"
 #include "cmd/target_schema.hpp"
@@ -80,6 +81,7 @@ class Cutover {
         capture_source(run_, steps_);
         steps_.begin("cutover");
         const auto began = std::chrono::steady_clock::now();
+        if (!fenced) take_over_new_tables(run_, steps_);
         auto catch_up = begin_catch_up(run_, pause_.interrupt());
         delta::CutoverSetup setup{run_.source,
                                   run_.target,
@@ -98,10 +100,10 @@ class Cutover {
         try {
             check_for_drift(run_);
             if (fenced) {
-                catch_up.apply_window();
+                catch_up->apply_window();
                 setup.finish_data();
             } else {
-                outcome.fence = delta::fence_off(setup, catch_up);
+                outcome.fence = delta::fence_off(setup, *catch_up);
             }
         } catch (const io::Interrupted&) {
             if (!pause_.expired()) throw;
@@ -113,7 +115,7 @@ class Cutover {
                     "--max-pause");
         }
         pause_.end();
-        catch_up.close();
+        catch_up->close();
         const auto fence_at = std::chrono::steady_clock::now();
         outcome.problems = delta::open_target(setup, *run_.apply_mode);
         outcome.pause = fenced ? since(began) : outcome.fence.pause + since(fence_at);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "cmd/run_context.hpp"
@@ -27,7 +28,7 @@ std::function<bool(snapshot::Oid)> truncated_since(RunContext& run, const std::s
 
 /// Makes the target ready for changes (no trigger, rule or foreign key fires) and gives what
 /// applies them. interrupt: what ends its waits. Notes the context's apply_mode.
-delta::CatchUp begin_catch_up(RunContext& run, const io::Interrupt& interrupt);
+std::unique_ptr<delta::CatchUp> begin_catch_up(RunContext& run, const io::Interrupt& interrupt);
 
 /// Builds the keys by which changes are applied and applies one window: afterwards the target is
 /// the source as of one moment, and every index and key can be built (invariant 5).

@@ -57,7 +57,7 @@ Error usage(const std::string& message) {
 
 /// Strings as CLI11 binds them, turned into Options once all are known.
 struct Raw {
-    std::string chunk_size = "256MB";
+    std::string chunk_size = "auto";
     std::string format = "auto";
     std::string freeze = "auto";
     std::string until;
@@ -137,7 +137,9 @@ void add_display(CLI::App& app, Options& options, Raw& raw) {
 
 void add_copy(CLI::App& app, Options& options, Raw& raw) {
     add_streams(app, options);
-    app.add_option("--chunk-size", raw.chunk_size, "cut tables larger than this into key ranges")
+    app.add_option(
+           "--chunk-size", raw.chunk_size,
+           "cut tables larger than this; auto: a 192nd of all tables' bytes, but 16MB to 256MB")
         ->type_name("BYTES")
         ->capture_default_str()
         ->group("Copy");
@@ -284,7 +286,7 @@ std::chrono::milliseconds parse_milliseconds(const std::string& text) {
 }
 
 void convert(const Raw& raw, Options& options) {
-    options.chunk_bytes = parse_bytes(raw.chunk_size);
+    if (raw.chunk_size != "auto") options.chunk_bytes = parse_bytes(raw.chunk_size);
     options.format = raw.format == "binary" ? snapshot::FormatChoice::binary
                      : raw.format == "text" ? snapshot::FormatChoice::text
                                             : snapshot::FormatChoice::automatic;
@@ -338,7 +340,8 @@ std::vector<std::string> Options::complaints() const {
             "--restart-copy and --source-is-quiet exclude each other: the one throws "
             "away what the other keeps");
     }
-    if (chunk_bytes < (std::int64_t{1} << 20)) list.emplace_back("--chunk-size is below 1MB");
+    if (chunk_bytes && *chunk_bytes < (std::int64_t{1} << 20))
+        list.emplace_back("--chunk-size is below 1MB");
     return list;
 }
 
@@ -353,8 +356,9 @@ std::string Options::effective() const {
     std::string text =
         fmt::format("job {} source {} target {} jobs {} chunk-size {} freeze {} capture {}", job,
                     source.empty() ? "-" : io::ConnInfo::parse(source).display(),
-                    io::ConnInfo::parse(target).display(), jobs, chunk_bytes,
-                    freeze ? "auto" : "never", no_capture ? "off" : "on");
+                    io::ConnInfo::parse(target).display(), jobs,
+                    chunk_bytes ? std::to_string(*chunk_bytes) : "auto", freeze ? "auto" : "never",
+                    no_capture ? "off" : "on");
     if (source_is_quiet) text += " source-is-quiet";
     if (restart_copy) text += " restart-copy";
     return text;

@@ -27,8 +27,8 @@ struct Options {
 
     snapshot::Selection selection;
 
-    int jobs = 2;                                        // streams
-    std::int64_t chunk_bytes = std::int64_t{256} << 20;  // bytes
+    int jobs = 2;                             // streams
+    std::optional<std::int64_t> chunk_bytes;  // bytes; empty: the planner's choice
     snapshot::FormatChoice format = snapshot::FormatChoice::automatic;
     bool freeze = true;
     Until until = Until::current;

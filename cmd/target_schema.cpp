@@ -18,19 +18,6 @@ using io::Connection;
 using io::Failpoint;
 using io::failpoint;
 
-/// Indexes and constraints that pghaul makes itself, by their OIDs on the source.
-std::set<snapshot::Oid> made_by_pghaul(const snapshot::Plan& plan) {
-    std::set<snapshot::Oid> made;
-    for (const auto& table : plan.tables) {
-        for (const auto& index : table.info.indexes) {
-            made.insert(index.oid);
-            if (index.constraint_oid != 0) made.insert(index.constraint_oid);
-        }
-    }
-    for (const auto& key : plan.foreign_keys) made.insert(key.oid);
-    return made;
-}
-
 /// A view that can't be filled could not be on the source either: that is a problem of its own.
 void refresh(Connection& target, snapshot::Journal& journal, const std::string& view) {
     const std::string subject = "materialized view " + view;
@@ -60,6 +47,18 @@ void make_foreign_keys(RunContext& run) {
 
 }  // namespace
 
+std::set<snapshot::Oid> made_by_pghaul(const snapshot::Plan& plan) {
+    std::set<snapshot::Oid> made;
+    for (const auto& table : plan.tables) {
+        for (const auto& index : table.info.indexes) {
+            made.insert(index.oid);
+            if (index.constraint_oid != 0) made.insert(index.constraint_oid);
+        }
+    }
+    for (const auto& key : plan.foreign_keys) made.insert(key.oid);
+    return made;
+}
+
 void set_sequences(RunContext& run) {
     failpoint(Failpoint::sequences_before);
     auto source = run.open_source("sequences");
@@ -80,16 +79,18 @@ void finish_tables_left(RunContext& run, Steps& steps) {
 
 void make_rest_of_schema(RunContext& run, Steps& steps) {
     const auto made = made_by_pghaul(run.plan);
+    // Where the session may not switch foreign keys off, they come at cutover.
+    const bool keys_later = run.capture && run.apply_mode == delta::ApplyMode::guarded;
     const auto restore = [&](loader::RestPart part) {
-        return [&run, &made, part](const loader::RestoreOptions& from) {
-            loader::restore_rest(run.facts.tools, run.archive(), run.target, run.schema_options(),
-                                 part, made, from, run.interrupt);
+        return [&run, &made, keys_later, part](const loader::RestoreOptions& from) {
+            auto options = run.schema_options();
+            if (keys_later) options.absent_foreign_keys = &run.plan.foreign_keys;
+            loader::restore_rest(run.facts.tools, run.archive(), run.target, options, part, made,
+                                 from, run.interrupt);
         };
     };
     failpoint(Failpoint::rest_before);
     steps.once_from_mark("rest of the indexes", restore(loader::RestPart::indexes));
-    // Where the session may not switch foreign keys off, they come at cutover.
-    const bool keys_later = run.capture && run.apply_mode == delta::ApplyMode::guarded;
     if (!keys_later) steps.once("foreign keys", [&] { make_foreign_keys(run); });
     steps.once_from_mark("rest of the schema", restore(loader::RestPart::others));
     failpoint(Failpoint::rest_after);

@@ -182,6 +182,16 @@ void Applier::empty_table(const Pending& pending) {
         {"empty_table", (referenced ? "delete from only " : "truncate only ") + table.qualified()});
 }
 
+std::int64_t Applier::copy_all(const Pending& pending) {
+    const auto& table = *pending.table;
+    const auto format = snapshot::name_of(table.format);
+    return carry("copy_all",
+                 fmt::format("copy {}{} to stdout (format {})", table.info.qualified(),
+                             table.info.copy_columns(), format),
+                 fmt::format("copy {}{} from stdin (format {})", table.info.qualified(),
+                             table.info.copy_columns(), format));
+}
+
 std::int64_t Applier::delete_touched(const Window& window, const Pending& pending, Slice slice) {
     const auto& table = *pending.table;
     const auto format = snapshot::name_of(table.format);

@@ -38,6 +38,9 @@ class Applier {
     /// Inserts the rows that these keys have in the window's snapshot. Returns the rows.
     std::int64_t insert_current(const Window& window, const Pending& pending, Slice slice);
 
+    /// Copies all rows of a table that is empty on the target. Returns the rows.
+    std::int64_t copy_all(const Pending& pending);
+
   private:
     std::int64_t carry(const char* name, const std::string& copy_out, const std::string& copy_in);
     std::string stage(const snapshot::TablePlan& table);

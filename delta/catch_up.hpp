@@ -46,7 +46,8 @@ struct WindowResult {
 
 class CatchUp {
   public:
-    /// Requires: the journal's lock is held; every table of the plan has its apply key's index.
+    /// Tables without a loaded chunk are copied whole in the first window.
+    /// Requires: the journal's lock is held; every loaded table has its apply key's index.
     CatchUp(CatchUpSetup setup, snapshot::Journal& journal);
     ~CatchUp();
 
@@ -71,6 +72,8 @@ class CatchUp {
   private:
     WindowResult try_window();
     void apply_whole(const Window& window);
+    void apply(const Window& window, const Pending& pending);
+    void copy_fresh(const Window& window, const Pending& pending);
     void apply_in_slices(const Window& window);
     void in_parallel(const Window& window, bool deleting);
     void commit_mark(const Window& window);
@@ -87,6 +90,7 @@ class CatchUp {
     CatchUpSetup setup_;
     snapshot::Journal& journal_;
     CapturedTables tables_;
+    FreshTables fresh_;
     std::vector<io::StreamProgress*> streams_;
     std::string from_;
     std::optional<io::Connection> reader_;

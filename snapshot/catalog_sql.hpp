@@ -207,7 +207,10 @@ inline constexpr io::Query kListShapes{"list_shapes", R"sql(
            (select pg_catalog.md5(pg_catalog.string_agg(con.conname || E'\n'
                        || pg_catalog.pg_get_constraintdef(con.oid), E'\n\n' order by con.oid))
               from pg_catalog.pg_constraint as con
-             where con.conrelid = c.oid),
+             where con.conrelid = c.oid
+               -- Those implied by another's come and go with partitions.
+               and (con.contype <> 'f' or con.conparentid = 0)                     -- since 11
+           ),
            (select pg_catalog.md5(pg_catalog.string_agg(pg_catalog.pg_get_triggerdef(t.oid)
                        || t.tgenabled::pg_catalog.text, E'\n' order by t.tgname))
               from pg_catalog.pg_trigger as t

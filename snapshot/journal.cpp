@@ -169,9 +169,10 @@ void Journal::forget_plan() {
     phase_ = Phase::schema;
 }
 
-void Journal::store_plan(const Plan& plan, const std::string& schema_archive) {
+void Journal::insert_tables(io::Connection& target, const Plan& plan, int first) {
     ArrayParam numbers, names, bytes, plans, chunk_tables, chunk_numbers, chunk_bytes;
     for (const auto& table : plan.tables) {
+        if (table.number < first) continue;
         numbers.add(table.number);
         names.add(table.info.display());
         bytes.add(table.info.bytes());
@@ -182,6 +183,20 @@ void Journal::store_plan(const Plan& plan, const std::string& schema_archive) {
             chunk_bytes.add(chunk.bytes);
         }
     }
+    target.query(kInsertTablePlans,
+                 {job_, numbers.text(), names.text(), bytes.text(), plans.text()});
+    target.query(kInsertChunks,
+                 {job_, chunk_tables.text(), chunk_numbers.text(), chunk_bytes.text()});
+}
+
+void Journal::add_tables(io::Connection& target, const Plan& plan, int first_new) {
+    insert_tables(target, plan, first_new);
+    const auto stored =
+        target.query(kReplacePlan, {job_, std::to_string(run_), to_json_without_tables(plan)});
+    if (stored.affected() != 1) throw_taken_over(job_);
+}
+
+void Journal::store_plan(const Plan& plan, const std::string& schema_archive) {
     ArrayParam object_numbers, objects;
     for (const auto& chunk : plan.large_objects) {
         object_numbers.add(chunk.number);
@@ -190,10 +205,7 @@ void Journal::store_plan(const Plan& plan, const std::string& schema_archive) {
     auto& target = connection();
     io::Transaction transaction(target);
     target.query(kForgetPlan, {job_});
-    target.query(kInsertTablePlans,
-                 {job_, numbers.text(), names.text(), bytes.text(), plans.text()});
-    target.query(kInsertChunks,
-                 {job_, chunk_tables.text(), chunk_numbers.text(), chunk_bytes.text()});
+    insert_tables(target, plan, 0);
     target.query(kInsertObjectChunks, {job_, object_numbers.text(), objects.text()});
     const auto stored = target.query(
         kStorePlan,

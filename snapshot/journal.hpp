@@ -112,6 +112,9 @@ class Journal {
     void forget_plan();
     /// Stores the plan and the schema archive it belongs to, in one transaction.
     void store_plan(const Plan& plan, const std::string& schema_archive);
+    /// Adds tables to a stored plan, in the caller's transaction on `target` (which makes them).
+    /// plan: with the new tables at its end, of which first_new is the first.
+    void add_tables(io::Connection& target, const Plan& plan, int first_new);
     Plan read_plan();
     /// Empty before a plan is stored.
     Plan read_plan_if_any();
@@ -147,6 +150,7 @@ class Journal {
     Journal(io::ConnInfo target, std::string job, const io::Interrupt& interrupt);
     io::Result query(const io::Query& query, const io::Params& params);
     bool try_lock();
+    void insert_tables(io::Connection& target, const Plan& plan, int first);
 
     io::ConnInfo target_;
     std::string job_;
