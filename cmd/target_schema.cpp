@@ -103,6 +103,9 @@ void make_rest_of_schema(RunContext& run, Steps& steps) {
 void validate_foreign_keys(RunContext& run, Steps& steps) {
     steps.begin("foreign keys");
     make_foreign_keys(run);
+    auto source = run.open_source("foreign keys");
+    auto target = run.open_target("foreign keys");
+    loader::comment_foreign_keys(source, target, run.plan.foreign_keys);
     steps.end();
 }
 
