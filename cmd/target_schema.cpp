@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "cmd/retry.hpp"
 #include "cmd/streams.hpp"
 #include "io/error.hpp"
 #include "io/failpoint.hpp"
@@ -49,11 +50,13 @@ void refresh(Connection& target, snapshot::Journal& journal, const std::string& 
 }  // namespace
 
 void set_sequences(RunContext& run) {
-    failpoint(Failpoint::sequences_before);
-    auto source = run.open_source("sequences");
-    auto target = run.open_target("sequences");
-    loader::set_sequences(source, target, run.plan.sequences);
-    failpoint(Failpoint::sequences_after);
+    retry(run, "sequences", [&] {
+        failpoint(Failpoint::sequences_before);
+        auto source = run.open_source("sequences");
+        auto target = run.open_target("sequences");
+        loader::set_sequences(source, target, run.plan.sequences);
+        failpoint(Failpoint::sequences_after);
+    });
 }
 
 void finish_tables_left(RunContext& run, Steps& steps) {
@@ -68,22 +71,24 @@ void finish_tables_left(RunContext& run, Steps& steps) {
 
 void make_rest_of_schema(RunContext& run, Steps& steps) {
     const auto made = made_by_pghaul(run.plan);
-    const auto restore = [&](loader::RestPart part) {
-        return [&run, &made, part](const loader::RestoreOptions& from) {
-            loader::restore_rest(run.facts.tools, run.archive(), run.target, run.schema_options(),
-                                 part, made, from, run.interrupt);
-        };
+    const auto restore = [&](loader::RestPart part, const loader::RestoreOptions& from) {
+        loader::restore_rest(run.facts.tools, run.archive(), run.target, run.schema_options(), part,
+                             made, from, run.interrupt);
     };
     const auto open_target = [&](const std::string& role) { return run.open_target(role); };
 
-    failpoint(Failpoint::rest_before);
-    steps.once_from_mark("rest of the indexes", restore(loader::RestPart::indexes));
+    steps.once_from_mark("rest of the indexes", [&](const loader::RestoreOptions& from) {
+        failpoint(Failpoint::rest_before);
+        restore(loader::RestPart::indexes, from);
+    });
     steps.once("foreign keys", [&] {
         loader::make_foreign_keys(run.plan.foreign_keys, run.journal, open_target, run.options.jobs,
                                   run.progress);
     });
-    steps.once_from_mark("rest of the schema", restore(loader::RestPart::others));
-    failpoint(Failpoint::rest_after);
+    steps.once_from_mark("rest of the schema", [&](const loader::RestoreOptions& from) {
+        restore(loader::RestPart::others, from);
+        failpoint(Failpoint::rest_after);
+    });
     steps.once("materialized views", [&] {
         auto target = run.open_target("refresh");
         for (const auto& view : run.plan.materialized_views) refresh(target, run.journal, view);

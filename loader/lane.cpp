@@ -4,9 +4,7 @@
 #include <oneapi/tbb/task_arena.h>
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
-#include <random>
-
+#include "io/backoff.hpp"
 #include "io/failpoint.hpp"
 #include "io/transaction.hpp"
 #include "loader/copy_chunk.hpp"
@@ -20,22 +18,10 @@ namespace {
 using io::Connection;
 using io::Error;
 
-// 0.25 + 0.5 + 1 + … + 8 s: about 16 s and eight openings of a connection, which outlasts the
-// restart of a server but not a night.
-constexpr int kAttempts = 8;
-constexpr int kFirstPauseMs = 250;
-constexpr int kLongestPauseMs = 8000;
 // Without locks on all tables each read adds one to this stream's transaction; begin a new one
 // (same snapshot) before they fill the server's lock table.
 constexpr std::size_t kTablesPerTransaction = 200;
 constexpr std::chrono::minutes kLockTimeout{10};
-
-int pause_ms(int attempt) {
-    thread_local std::minstd_rand random{std::random_device{}()};
-    const int full = std::min(kFirstPauseMs << (attempt - 1), kLongestPauseMs);
-    // Jitter, so that streams which failed together do not come back together.
-    return full / 2 + static_cast<int>(random() % static_cast<unsigned>(full / 2 + 1));
-}
 
 bool snapshot_is_gone(const Error& error) {
     return error.statement() == "import_snapshot" && !error.poisons_connection() &&
@@ -66,22 +52,23 @@ void Lane::run() noexcept {
 }
 
 void Lane::perform_with_retry(const Work& work) {
-    for (int attempt = 1;; ++attempt) {
+    for (io::Backoff backoff;;) {
         try {
-            if (attempt > 1 && settled(work)) return;
+            if (backoff.failures() > 0 && settled(work)) return;
             perform(work);
             return;
         } catch (Error& error) {
             close_connections();
             if (error.context().empty()) error.context(work.display());
             if (setup_.interrupt.fired() || queue_.ended()) throw;
-            if (!error.retryable() || attempt == kAttempts) throw;
+            if (!backoff.allows(error)) throw;
             setup_.progress.retries.fetch_add(1);
-            const int pause = pause_ms(attempt);
-            spdlog::warn("{}\ntrying again in {:.1f} s ({} of {})", error.report(), pause / 1000.0,
-                         attempt, kAttempts - 1);
+            const auto pause = backoff.next_pause();
+            spdlog::warn("{}\ntrying again in {:.1f} s ({} of {})", error.report(),
+                         std::chrono::duration<double>(pause).count(), backoff.failures(),
+                         io::Backoff::kAttempts - 1);
             progress_.begin("waiting to retry: " + work.display());
-            setup_.interrupt.sleep_ms(pause);
+            setup_.interrupt.sleep_ms(static_cast<int>(pause.count()));
             progress_.begin(work.display());
         }
     }
