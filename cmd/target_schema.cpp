@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "cmd/retry.hpp"
 #include "cmd/streams.hpp"
 #include "io/error.hpp"
 #include "io/failpoint.hpp"
@@ -60,11 +61,13 @@ std::set<snapshot::Oid> made_by_pghaul(const snapshot::Plan& plan) {
 }
 
 void set_sequences(RunContext& run) {
-    failpoint(Failpoint::sequences_before);
-    auto source = run.open_source("sequences");
-    auto target = run.open_target("sequences");
-    loader::set_sequences(source, target, run.plan.sequences);
-    failpoint(Failpoint::sequences_after);
+    retry(run, "sequences", [&] {
+        failpoint(Failpoint::sequences_before);
+        auto source = run.open_source("sequences");
+        auto target = run.open_target("sequences");
+        loader::set_sequences(source, target, run.plan.sequences);
+        failpoint(Failpoint::sequences_after);
+    });
 }
 
 void finish_tables_left(RunContext& run, Steps& steps) {
@@ -81,19 +84,21 @@ void make_rest_of_schema(RunContext& run, Steps& steps) {
     const auto made = made_by_pghaul(run.plan);
     // Where the session may not switch foreign keys off, they come at cutover.
     const bool keys_later = run.capture && run.apply_mode == delta::ApplyMode::guarded;
-    const auto restore = [&](loader::RestPart part) {
-        return [&run, &made, keys_later, part](const loader::RestoreOptions& from) {
-            auto options = run.schema_options();
-            if (keys_later) options.absent_foreign_keys = &run.plan.foreign_keys;
-            loader::restore_rest(run.facts.tools, run.archive(), run.target, options, part, made,
-                                 from, run.interrupt);
-        };
+    const auto restore = [&](loader::RestPart part, const loader::RestoreOptions& from) {
+        auto options = run.schema_options();
+        if (keys_later) options.absent_foreign_keys = &run.plan.foreign_keys;
+        loader::restore_rest(run.facts.tools, run.archive(), run.target, options, part, made, from,
+                             run.interrupt);
     };
-    failpoint(Failpoint::rest_before);
-    steps.once_from_mark("rest of the indexes", restore(loader::RestPart::indexes));
+    steps.once_from_mark("rest of the indexes", [&](const loader::RestoreOptions& from) {
+        failpoint(Failpoint::rest_before);
+        restore(loader::RestPart::indexes, from);
+    });
     if (!keys_later) steps.once("foreign keys", [&] { make_foreign_keys(run); });
-    steps.once_from_mark("rest of the schema", restore(loader::RestPart::others));
-    failpoint(Failpoint::rest_after);
+    steps.once_from_mark("rest of the schema", [&](const loader::RestoreOptions& from) {
+        restore(loader::RestPart::others, from);
+        failpoint(Failpoint::rest_after);
+    });
     steps.once("materialized views", [&] {
         refresh_all(run);
         failpoint(Failpoint::views_refreshed);

@@ -77,18 +77,19 @@ void CatchUp::close() noexcept {
 }
 
 WindowResult CatchUp::apply_window() {
-    for (int attempt = 1;; ++attempt) {
+    for (io::Backoff backoff;;) {
         try {
             return try_window();
         } catch (Error& error) {
             for (auto* stream : streams_) stream->end();
             close();
-            if (setup_.interrupt.fired() || !error.retryable() || attempt == io::kAttempts) throw;
+            if (setup_.interrupt.fired() || !backoff.allows(error)) throw;
             setup_.progress.retries.fetch_add(1);
-            const int pause = io::backoff_ms(attempt);
-            spdlog::warn("{}\ntrying again in {:.1f} s ({} of {})", error.report(), pause / 1000.0,
-                         attempt, io::kAttempts - 1);
-            setup_.interrupt.sleep_ms(pause);
+            const auto pause = backoff.next_pause();
+            spdlog::warn("{}\ntrying again in {:.1f} s ({} of {})", error.report(),
+                         std::chrono::duration<double>(pause).count(), backoff.failures(),
+                         io::Backoff::kAttempts - 1);
+            setup_.interrupt.sleep_ms(static_cast<int>(pause.count()));
             // Whether a commit without an answer took place: the mark tells (invariant 8).
             from_ = journal_.delta_from();
         }

@@ -21,8 +21,6 @@ using io::failpoint;
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-// About half a minute of pauses between attempts to lock writers out.
-constexpr int kAttempts = 12;
 // A window that takes longer than this would make the pause long: catch up first.
 constexpr milliseconds kShortWindow{1000};
 constexpr int kWindowsBeforeLock = 20;
@@ -109,8 +107,8 @@ std::vector<snapshot::TableInfo> tables_of(const snapshot::Plan& plan) {
 CutoverResult fence_off(const CutoverSetup& setup, CatchUp& catch_up) {
     const auto tables = tables_of(setup.plan);
     CutoverResult result;
-    for (int attempt = 1;; ++attempt) {
-        result.attempts = attempt;
+    for (io::Backoff backoff;;) {
+        ++result.attempts;
         catch_up_closely(catch_up);
         auto locker = open_locker(setup);
         io::Transaction transaction(locker);
@@ -118,9 +116,11 @@ CutoverResult fence_off(const CutoverSetup& setup, CatchUp& catch_up) {
         try {
             lock_out_writers(locker, tables, setup.lock_budget);
         } catch (const Error& error) {
-            if (!error.retryable() || attempt == kAttempts || setup.interrupt.fired()) throw;
-            spdlog::info("{}\ntrying again ({} of {})", error.report(), attempt, kAttempts - 1);
-            setup.interrupt.sleep_ms(io::backoff_ms(std::min(attempt, 5)));
+            if (!backoff.allows(error) || setup.interrupt.fired()) throw;
+            const auto pause = backoff.next_pause();
+            spdlog::info("{}\ntrying again ({} of {})", error.report(), backoff.failures(),
+                         io::Backoff::kAttempts - 1);
+            setup.interrupt.sleep_ms(static_cast<int>(pause.count()));
             continue;  // the transaction goes, and with it every lock
         }
         result.last_changes = drain_and_fence(setup, catch_up, locker, began);

@@ -52,6 +52,15 @@ class ArrayParam {
         .hint("let that run finish; see pghaul status");
 }
 
+/// Most likely by our own former session: its server has not noticed yet that we are gone.
+[[noreturn]] void throw_still_locked(const std::string& job) {
+    throw Error("job " + job + " is still locked by another session")
+        .retryable(true)
+        .poisons_connection(true)
+        .exit_code(ExitCode::stopped)
+        .hint("run again in half a minute; pghaul status shows whether another run has the job");
+}
+
 }  // namespace
 
 Journal::Journal(io::ConnInfo target, std::string job, const io::Interrupt& interrupt)
@@ -70,9 +79,11 @@ io::Connection& Journal::connection() {
         target_, {job_, "journal", "UTF8", std::chrono::seconds(30), {}}, *interrupt_);
     if (locked_) {
         // The lock went with the session. Whoever holds it now, if anybody, owns the job.
-        locked_ = try_lock();
+        const bool free = try_lock();
         const auto record = find();
-        if (!locked_ || !record || record->run != run_) throw_taken_over(job_);
+        if (!free || !record || record->run != run_) connection_.reset();
+        if (!record || record->run != run_) throw_taken_over(job_);
+        if (!free) throw_still_locked(job_);
     }
     return *connection_;
 }
@@ -370,9 +381,9 @@ void mark_step(io::Connection& target, const std::string& job, const std::string
 }
 
 void end_leftover_sessions(io::Connection& connection, const std::string& job,
-                           const io::Interrupt& interrupt) {
+                           const io::Interrupt& interrupt, const std::string& role) {
     // The server cuts application_name at 63 bytes; job names are at most 40.
-    const std::string prefix = "pghaul/" + job + "/";
+    const std::string prefix = "pghaul/" + job + "/" + role;
     for (int attempt = 0; attempt < 300; ++attempt) {
         if (connection.query(kEndLeftovers, {prefix}).rows() == 0) return;
         interrupt.sleep_ms(100);

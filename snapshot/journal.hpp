@@ -179,9 +179,10 @@ void mark_finished(io::Connection& target, const std::string& job, int table);
 void mark_step(io::Connection& target, const std::string& job, const std::string& step,
                std::int64_t entries_done, bool finished);
 
-/// Ends sessions "pghaul/<job>/…" of this role that a killed run left in this database, and
-/// waits until they are gone. Throws: io::Error (stopped) if one stays longer than 30 s.
+/// Ends sessions "pghaul/<job>/<role>…" of this user that a killed run (or a lost connection) left
+/// in this database, and waits until they are gone. role: empty for all but the caller's own.
+/// Throws: io::Error (stopped) if one stays longer than 30 s.
 void end_leftover_sessions(io::Connection& connection, const std::string& job,
-                           const io::Interrupt& interrupt);
+                           const io::Interrupt& interrupt, const std::string& role = {});
 
 }  // namespace pghaul::snapshot
