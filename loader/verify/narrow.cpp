@@ -16,10 +16,6 @@ namespace {
 using io::Connection;
 using Kind = RowDifference::Kind;
 
-// Units: rows of both sides in one round; about 100 bytes each in memory.
-constexpr std::int64_t kRowsPerRound = 500'000;
-// Without a repair, so many rounds tell enough of a range in which nearly everything differs.
-constexpr int kMostRounds = 8;
 // Each is about 150 bytes in memory.
 constexpr std::size_t kMostRepairs = 2'000'000;
 
@@ -188,7 +184,7 @@ void find_differing_rows(Readers& readers, const Dialect& dialect, const Unit& u
                          TableDifferences& differences) {
     std::size_t done = 0;
     for (int round = 0; done < buckets.size(); ++round) {
-        if (round == kMostRounds && !limits.keep_all) {
+        if (round == limits.rounds && !limits.keep_all) {
             // Each bucket left holds one at least.
             differences.total += static_cast<std::int64_t>(buckets.size() - done);
             differences.total_is_exact = false;
@@ -196,7 +192,8 @@ void find_differing_rows(Readers& readers, const Dialect& dialect, const Unit& u
         }
         std::vector<bool> wanted(unit.buckets);
         std::int64_t rows = 0;
-        for (; done < buckets.size() && (rows == 0 || rows + buckets[done].rows <= kRowsPerRound);
+        for (; done < buckets.size() &&
+               (rows == 0 || rows + buckets[done].rows <= limits.rows_per_round);
              ++done) {
             wanted[buckets[done].bucket] = true;
             rows += buckets[done].rows;

@@ -25,6 +25,10 @@ struct NarrowLimits {
     /// Keep all of them in TableDifferences::all as well. Throws if they are too many to mend row
     /// by row.
     bool keep_all = false;
+    /// Rows of both sides that are held in memory at once, about 100 bytes each.
+    std::int64_t rows_per_round = 500'000;
+    /// Without keep_all: where nearly everything differs, so many rounds tell enough.
+    int rounds = 8;
 };
 
 /// Finds the rows that differ in these buckets of the unit and adds them to the table's.

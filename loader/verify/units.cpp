@@ -163,10 +163,10 @@ std::vector<KeyRange> ranges_of(Connection& source, Connection& target, const Ve
     auto info = table.plan->info;
     if (table.range_key.empty() || info.kind == snapshot::TableKind::extension_config) return {{}};
     info.pages = table.pages[0];
+    info.key = table.range_key;
     if (small_ranges) {
         const auto count = std::min(table.bytes[0] / kSampleRangeBytes + 1, kMostSampleRanges);
         if (count == 1) return {{}};
-        info.key = table.range_key;
         return snapshot::tile(snapshot::cut_by_key(source, info, static_cast<int>(count)));
     }
     if (table.plan->method != Method::key_ranges) return {{}};

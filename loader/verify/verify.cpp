@@ -165,7 +165,9 @@ class Verification {
 
     void find_rows() {
         setup_.progress.begin_step("find rows");
-        const NarrowLimits limits{options_.named_per_table, options_.for_repair};
+        NarrowLimits limits;
+        limits.named = options_.named_per_table;
+        limits.keep_all = options_.for_repair;
         for (std::size_t i = 0; i < units_.size(); ++i) {
             if (states_[i].differing.empty()) continue;
             auto& differences = differences_[units_[i].table];
