@@ -26,6 +26,8 @@ ExitCode dispatch(const pghaul::cmd::Options& options, pghaul::io::Interrupt& in
             return pghaul::cmd::run_plan(options, interrupt);
         case Command::run:
             return pghaul::cmd::run_run(options, interrupt);
+        case Command::verify:
+            return pghaul::cmd::run_verify(options, interrupt);
         case Command::status:
             return pghaul::cmd::run_status(options, interrupt);
         case Command::drop:

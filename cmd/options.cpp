@@ -113,12 +113,23 @@ void add_choice(CLI::App& app, Options& options) {
         ->group("Choice of tables");
 }
 
-void add_copy(CLI::App& app, Options& options, Raw& raw) {
+void add_jobs(CLI::App& app, Options& options, const char* group) {
     app.add_option("-j,--jobs", options.jobs, "streams in all; each uses one connection per server")
         ->type_name("N")
         ->check(CLI::Range(1, 256))
         ->capture_default_str()
-        ->group("Copy");
+        ->group(group);
+}
+
+void add_progress(CLI::App& app, Raw& raw) {
+    app.add_option("--progress", raw.progress, "how progress is shown on standard error")
+        ->check(CLI::IsMember({"auto", "bar", "plain", "json", "none"}))
+        ->capture_default_str()
+        ->group("Output");
+}
+
+void add_copy(CLI::App& app, Options& options, Raw& raw) {
+    add_jobs(app, options, "Copy");
     app.add_option("--chunk-size", raw.chunk_size, "cut tables larger than this into key ranges")
         ->type_name("BYTES")
         ->capture_default_str()
@@ -162,14 +173,28 @@ void add_run(CLI::App& app, Options& options, Raw& raw) {
     app.add_flag("--restart-copy", options.restart_copy,
                  "throw away what an unfinished copy has loaded and start again")
         ->group("Run");
-    app.add_option("--progress", raw.progress, "how progress is shown on standard error")
-        ->check(CLI::IsMember({"auto", "bar", "plain", "json", "none"}))
-        ->capture_default_str()
-        ->group("Output");
+    add_progress(app, raw);
     app.add_option("--metrics-file", options.metrics_file,
                    "keep figures there in Prometheus' text format; replaced atomically")
         ->type_name("FILE")
         ->group("Output");
+}
+
+void add_verify(CLI::App& app, Options& options, Raw& raw) {
+    add_jobs(app, options, "Verify");
+    app.add_option("--sample", options.sample_percent,
+                   "compare only about so many percent of the key ranges, chosen at random")
+        ->type_name("PERCENT")
+        ->check(CLI::Range(0.0, 100.0))
+        ->group("Verify");
+    app.add_option("--seed", options.seed, "choose the ranges that a sample with this seed chose")
+        ->type_name("N")
+        ->group("Verify");
+    app.add_flag("--repair", options.repair,
+                 "make the target's differing rows, sequences and large objects as the source's, "
+                 "then compare them again")
+        ->group("Verify");
+    add_progress(app, raw);
 }
 
 /// Options of the configuration file that the command knows and the command line does not give,
@@ -279,6 +304,11 @@ std::vector<std::string> Options::complaints() const {
             "--restart-copy and --source-is-quiet exclude each other: the one throws "
             "away what the other keeps");
     }
+    if (repair && sample_percent) {
+        list.emplace_back(
+            "--repair and --sample exclude each other: a repair must have seen every row");
+    }
+    if (seed && !sample_percent) list.emplace_back("--seed means nothing without --sample");
     if (chunk_bytes < (std::int64_t{1} << 20)) list.emplace_back("--chunk-size is below 1MB");
     return list;
 }
@@ -400,13 +430,18 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
     add_choice(*run, options);
     add_copy(*run, options, raw);
     add_run(*run, options, raw);
+    auto* verify = app.add_subcommand(
+        "verify", "compare source and target, name the rows that differ; --repair mends them");
+    add_common(*verify, options, raw, true);
+    add_choice(*verify, options);
+    add_verify(*verify, options, raw);
     auto* status = app.add_subcommand("status", "where the job stands");
     add_common(*status, options, raw, false);
     status->add_flag("--watch", options.watch, "print it again every two seconds")->group("Output");
     auto* drop =
         app.add_subcommand("drop", "remove everything pghaul made on both servers; keep the data");
     add_common(*drop, options, raw, false);
-    const std::vector<CLI::App*> all = {plan, run, status, drop};
+    const std::vector<CLI::App*> all = {plan, run, verify, status, drop};
 
     try {
         std::vector<std::string> arguments(argv + 1, argv + argc);
@@ -432,7 +467,8 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
             app.clear();
             for (auto* sub : all) {
                 sub->get_option("--target")->required();
-                if (sub == plan || sub == run) sub->get_option("--source")->required();
+                const bool needs_source = sub == plan || sub == run || sub == verify;
+                if (needs_source) sub->get_option("--source")->required();
             }
             parse(arguments);
         }
@@ -445,6 +481,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
     const auto* command = app.get_subcommands().front();
     options.command = command == plan     ? Command::plan
                       : command == run    ? Command::run
+                      : command == verify ? Command::verify
                       : command == status ? Command::status
                                           : Command::drop;
     convert(raw, options);
