@@ -120,6 +120,15 @@ TEST(Options, AreAllBound) {
     EXPECT_EQ(options.log_level, "debug");
     EXPECT_TRUE(run_with({"--restart-copy"}).restart_copy);
     EXPECT_TRUE(parse({"status", "--target", "x", "--watch"})->watch);
+    const auto verify = parse({"verify", "--source", "a", "--target", "b", "-j", "3", "--sample",
+                               "2.5", "--seed", "18446744073709551615", "-t", "c"});
+    EXPECT_EQ(verify->command, Command::verify);
+    EXPECT_EQ(verify->jobs, 3);
+    EXPECT_EQ(verify->sample_percent, 2.5);
+    EXPECT_EQ(verify->seed, 18446744073709551615U);
+    EXPECT_EQ(verify->selection.tables, std::vector<std::string>{"c"});
+    EXPECT_FALSE(verify->repair);
+    EXPECT_TRUE(parse({"verify", "--source", "a", "--target", "b", "--repair"})->repair);
 }
 
 TEST(Options, GiveTheJobTheSourcesName) {
@@ -155,6 +164,10 @@ TEST(Options, RefuseWhatTheyDoNotKnow) {
              {"plan", "--source", "a", "--target", "b", "--until", "copied"},
              {"plan", "--source", "a", "--target", "b", "--chunk-size", "1kB"},
              {"run", "--source", "a", "--target", "b"},
+             {"verify", "--target", "a"},
+             {"verify", "--source", "a", "--target", "b", "--sample", "101"},
+             {"verify", "--source", "a", "--target", "b", "--seed", "1"},
+             {"verify", "--source", "a", "--target", "b", "--sample", "1", "--repair"},
              {"drop", "--source", "a"}}) {
         const auto error = refusal_of(arguments);
         EXPECT_EQ(error.exit_code(), io::ExitCode::usage) << error.report();
@@ -249,10 +262,13 @@ TEST(Help, ListsEveryOptionOfEveryCommand) {
     auto run = plan;
     run.insert({"until", "max-runtime", "stop-at", "source-is-quiet", "restart-copy", "progress",
                 "metrics-file"});
+    auto verify = common;
+    verify.insert({"schema", "exclude-schema", "table", "exclude-table", "jobs", "sample", "seed",
+                   "repair", "progress"});
     auto status = common;
     status.insert("watch");
     const std::vector<std::pair<std::string, std::set<std::string>>> contract = {
-        {"plan", plan}, {"run", run}, {"status", status}, {"drop", common}};
+        {"plan", plan}, {"run", run}, {"verify", verify}, {"status", status}, {"drop", common}};
     for (const auto& [command, names] : contract) {
         const auto result = pghaul({command, "--help"});
         EXPECT_EQ(result.exit_code, 0) << command;
@@ -265,8 +281,8 @@ TEST(Help, ListsCommandsAndExitCodes) {
     const auto result = pghaul({"--help"});
     EXPECT_EQ(result.exit_code, 0);
     for (const auto* text :
-         {"plan", "run", "status", "drop", "0 done", "1 failed", "2 usage", "3 plan says no-go",
-          "4 verify found differences", "75 stopped early"}) {
+         {"plan", "run", "verify", "status", "drop", "0 done", "1 failed", "2 usage",
+          "3 plan says no-go", "4 verify found differences", "75 stopped early"}) {
         EXPECT_NE(result.out.find(text), std::string::npos) << text;
     }
 }
