@@ -5,6 +5,7 @@
 
 #include "cmd/hazards_sql.hpp"
 #include "delta/fence_sql.hpp"
+#include "delta/guards_sql.hpp"
 #include "snapshot/catalog.hpp"
 #include "snapshot/catalog_sql.hpp"
 #include "snapshot/journal_sql.hpp"
@@ -66,8 +67,9 @@ TEST_P(PreparedOn, UnderstandsTheStatementsThatLookForHazards) {
     for (const auto& query : cmd::kHazardQueries) expect_prepares(query);
 }
 
-TEST_P(PreparedOn, UnderstandsTheFencesStatements) {
+TEST_P(PreparedOn, UnderstandsTheFencesAndGuardsStatements) {
     for (const auto& query : delta::kFenceQueries) expect_prepares(query);
+    for (const auto& query : delta::kGuardQueries) expect_prepares(query);
 }
 
 INSTANTIATE_TEST_SUITE_P(Server, PreparedOn, testing::Values(10, 15, 18),
