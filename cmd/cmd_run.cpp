@@ -6,8 +6,7 @@
 #include "cmd/commands.hpp"
 #include "cmd/format.hpp"
 #include "cmd/haul.hpp"
-#include "cmd/progress_view.hpp"
-#include "cmd/watch.hpp"
+#include "cmd/session.hpp"
 
 namespace pghaul::cmd {
 namespace {
@@ -55,24 +54,9 @@ void print_text(const Options& options, const HaulResult& result) {
 io::ExitCode run_run(const Options& options, io::Interrupt& interrupt) {
     spdlog::info("{}", options.effective());
     io::RunProgress progress;
-    progress.begin_step("begin");
     HaulResult result;
-    {
-        const Watch watch(io::ConnInfo::parse(options.source), io::ConnInfo::parse(options.target),
-                          options.job, progress, interrupt);
-        try {
-            const ProgressView view(options, progress, watch);
-            result = haul(options, interrupt, progress);
-        } catch (const io::Interrupted&) {
-            // The watch ends a run by the same signal as a person does, but knows a better reason.
-            if (auto verdict = watch.verdict()) {
-                throw io::Error(*verdict).exit_code(io::ExitCode::stopped);
-            }
-            throw io::Error("stopped by a signal")
-                .exit_code(io::ExitCode::stopped)
-                .hint("what is loaded stays loaded; see pghaul status");
-        }
-    }
+    in_session(options, interrupt, progress, "what is loaded stays loaded",
+               [&] { result = haul(options, interrupt, progress); });
     if (options.json) {
         print_json(result);
     } else {

@@ -1,17 +1,18 @@
-// THE WHOLE RUN ON ONE PAGE: haul.cpp reads from top to bottom in the order in which a job goes.
+// THE WHOLE RUN ON ONE PAGE: haul.cpp reads from top to bottom in the order in which a job goes;
+// each line of it is a file of its own (job_claim, image, target_schema).
 #pragma once
 
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "cmd/options.hpp"
+#include "cmd/steps.hpp"
 #include "io/interrupt.hpp"
 #include "io/progress.hpp"
 
 namespace pghaul::cmd {
-
-struct StepTime {
-    std::string name;
-    double seconds = 0;
-    std::int64_t bytes = 0;
-};
 
 struct HaulResult {
     bool was_done_already = false;

@@ -26,6 +26,10 @@ ExitCode dispatch(const pghaul::cmd::Options& options, pghaul::io::Interrupt& in
             return pghaul::cmd::run_plan(options, interrupt);
         case Command::run:
             return pghaul::cmd::run_run(options, interrupt);
+        case Command::follow:
+            return pghaul::cmd::run_follow(options, interrupt);
+        case Command::cutover:
+            return pghaul::cmd::run_cutover(options, interrupt);
         case Command::status:
             return pghaul::cmd::run_status(options, interrupt);
         case Command::drop:

@@ -57,25 +57,28 @@ Error usage(const std::string& message) {
 
 /// Strings as CLI11 binds them, turned into Options once all are known.
 struct Raw {
-    std::string chunk_size = "256MB";
+    std::string chunk_size = "auto";
     std::string format = "auto";
     std::string freeze = "auto";
-    std::string until = "indexed";
+    std::string until;
     std::string max_runtime;
+    std::string max_pause = "30s";
+    std::string lock_timeout = "1s";
     std::string stop_at;
     std::string progress = "auto";
     std::string config;
 };
 
-void add_common(CLI::App& app, Options& options, Raw& raw, bool needs_source) {
+void add_common(CLI::App& app, Options& options, Raw& raw, bool needs_source,
+                bool needs_target = true) {
     auto* source = app.add_option("--source", options.source, "the database to copy from")
                        ->type_name("CONNINFO")
                        ->group("Servers");
     if (needs_source) source->required();
-    app.add_option("--target", options.target, "the database to copy to")
-        ->type_name("CONNINFO")
-        ->required()
-        ->group("Servers");
+    auto* target = app.add_option("--target", options.target, "the database to copy to")
+                       ->type_name("CONNINFO")
+                       ->group("Servers");
+    if (needs_target) target->required();
     app.add_option("--job", options.job,
                    "name of the job (default: the source database's name); letters, digits, _ . -")
         ->type_name("NAME")
@@ -113,13 +116,30 @@ void add_choice(CLI::App& app, Options& options) {
         ->group("Choice of tables");
 }
 
-void add_copy(CLI::App& app, Options& options, Raw& raw) {
+void add_streams(CLI::App& app, Options& options) {
     app.add_option("-j,--jobs", options.jobs, "streams in all; each uses one connection per server")
         ->type_name("N")
         ->check(CLI::Range(1, 256))
         ->capture_default_str()
         ->group("Copy");
-    app.add_option("--chunk-size", raw.chunk_size, "cut tables larger than this into key ranges")
+}
+
+void add_display(CLI::App& app, Options& options, Raw& raw) {
+    app.add_option("--progress", raw.progress, "how progress is shown on standard error")
+        ->check(CLI::IsMember({"auto", "bar", "plain", "json", "none"}))
+        ->capture_default_str()
+        ->group("Output");
+    app.add_option("--metrics-file", options.metrics_file,
+                   "keep figures there in Prometheus' text format; replaced atomically")
+        ->type_name("FILE")
+        ->group("Output");
+}
+
+void add_copy(CLI::App& app, Options& options, Raw& raw) {
+    add_streams(app, options);
+    app.add_option(
+           "--chunk-size", raw.chunk_size,
+           "cut tables larger than this; auto: a 192nd of all tables' bytes, but 16MB to 256MB")
         ->type_name("BYTES")
         ->capture_default_str()
         ->group("Copy");
@@ -133,9 +153,10 @@ void add_copy(CLI::App& app, Options& options, Raw& raw) {
         ->check(CLI::IsMember({"auto", "never"}))
         ->capture_default_str()
         ->group("Copy");
-    app.add_flag("--no-capture", options.no_capture,
-                 "nothing is written to the source; changes made after the snapshot do not come "
-                 "along (required: live capture is not in this version)")
+    app.add_flag(
+           "--no-capture", options.no_capture,
+           "nothing is written to the source: no triggers; changes made after the snapshot do "
+           "not come along")
         ->group("Copy");
     app.add_flag("--no-owner", options.no_owner, "do not set owners, as pg_dump")->group("Copy");
     app.add_flag("--no-privileges", options.no_privileges, "leave out grants, as pg_dump")
@@ -144,9 +165,10 @@ void add_copy(CLI::App& app, Options& options, Raw& raw) {
 
 void add_run(CLI::App& app, Options& options, Raw& raw) {
     app.add_option("--until", raw.until,
-                   "how far to go: copied (rows only) or indexed (the target is ready)")
-        ->check(CLI::IsMember({"copied", "indexed"}))
-        ->capture_default_str()
+                   "how far to go: captured (triggers only), copied (rows only), indexed (all but "
+                   "later changes) or current (those too); default: current, or indexed with "
+                   "--no-capture")
+        ->check(CLI::IsMember({"captured", "copied", "indexed", "current"}))
         ->group("Run");
     app.add_option("--max-runtime", raw.max_runtime,
                    "end tidily after this time (8h, 90m); the next run goes on")
@@ -162,14 +184,27 @@ void add_run(CLI::App& app, Options& options, Raw& raw) {
     app.add_flag("--restart-copy", options.restart_copy,
                  "throw away what an unfinished copy has loaded and start again")
         ->group("Run");
-    app.add_option("--progress", raw.progress, "how progress is shown on standard error")
-        ->check(CLI::IsMember({"auto", "bar", "plain", "json", "none"}))
+    add_display(app, options, raw);
+}
+
+void add_cutover(CLI::App& app, Options& options, Raw& raw) {
+    app.add_flag("--undo", options.undo, "lift the fence: the source takes writes again")
+        ->group("Cutover");
+    app.add_option("--max-pause", raw.max_pause,
+                   "longest time that writers may wait; beyond it everything is taken back")
+        ->type_name("D")
         ->capture_default_str()
-        ->group("Output");
-    app.add_option("--metrics-file", options.metrics_file,
-                   "keep figures there in Prometheus' text format; replaced atomically")
-        ->type_name("FILE")
-        ->group("Output");
+        ->group("Cutover");
+    app.add_option("--lock-timeout", raw.lock_timeout,
+                   "how long one attempt to lock writers out may take; several are made")
+        ->type_name("D")
+        ->capture_default_str()
+        ->group("Cutover");
+    app.add_option("--moved-to", options.moved_to,
+                   "what refused writers are told to connect to (default: the target's "
+                   "host:port/database)")
+        ->type_name("TEXT")
+        ->group("Cutover");
 }
 
 /// Options of the configuration file that the command knows and the command line does not give,
@@ -239,14 +274,33 @@ std::string job_name(const Options& options) {
     return name;
 }
 
+/// As parse_duration, with ms: 500ms, 2s.
+std::chrono::milliseconds parse_milliseconds(const std::string& text) {
+    if (!text.ends_with("ms")) return parse_duration(text);
+    const auto number = text.substr(0, text.size() - 2);
+    if (number.empty() || number.size() > 9 ||
+        number.find_first_not_of("0123456789") != number.npos || std::stol(number) == 0) {
+        throw usage("not a duration: " + text + " (write 500ms, 2s)");
+    }
+    return std::chrono::milliseconds(std::stol(number));
+}
+
 void convert(const Raw& raw, Options& options) {
-    options.chunk_bytes = parse_bytes(raw.chunk_size);
+    if (raw.chunk_size != "auto") options.chunk_bytes = parse_bytes(raw.chunk_size);
     options.format = raw.format == "binary" ? snapshot::FormatChoice::binary
                      : raw.format == "text" ? snapshot::FormatChoice::text
                                             : snapshot::FormatChoice::automatic;
     options.freeze = raw.freeze != "never";
-    options.until = raw.until == "copied" ? Until::copied : Until::indexed;
+    static const std::map<std::string, Until> kUntils = {{"captured", Until::captured},
+                                                         {"copied", Until::copied},
+                                                         {"indexed", Until::indexed},
+                                                         {"current", Until::current}};
+    options.until = !raw.until.empty()   ? kUntils.at(raw.until)
+                    : options.no_capture ? Until::indexed
+                                         : Until::current;
     if (!raw.max_runtime.empty()) options.max_runtime = parse_duration(raw.max_runtime);
+    options.max_pause = parse_milliseconds(raw.max_pause);
+    options.lock_timeout = parse_milliseconds(raw.lock_timeout);
     if (!raw.stop_at.empty()) {
         options.stop_at = parse_time(raw.stop_at, std::chrono::system_clock::now());
     }
@@ -263,23 +317,31 @@ void convert(const Raw& raw, Options& options) {
 
 std::vector<std::string> Options::complaints() const {
     std::vector<std::string> list;
-    if (command == Command::run && !no_capture) {
+    if (command == Command::run && no_capture &&
+        (until == Until::captured || until == Until::current)) {
         list.emplace_back(
-            "live capture is not in this version: say --no-capture to copy the "
-            "database as of one moment (stop the application's writes first, or "
-            "accept that later ones stay behind)");
+            "--until captured and --until current are about changes, which --no-capture leaves "
+            "out");
     }
-    if ((max_runtime || stop_at) && !source_is_quiet) {
+    if ((max_runtime || stop_at) && no_capture && !source_is_quiet) {
         list.emplace_back(
-            "--max-runtime and --stop-at need --source-is-quiet: a copy without "
+            "--max-runtime and --stop-at with --no-capture need --source-is-quiet: a copy without "
             "capture that stops loses its snapshot and could not go on");
+    }
+    if (source_is_quiet && !no_capture) {
+        list.emplace_back(
+            "--source-is-quiet belongs to --no-capture: with capture, changes come along");
+    }
+    if (command == Command::drop && source.empty() && target.empty()) {
+        list.emplace_back("drop needs --target, --source or both");
     }
     if (restart_copy && source_is_quiet) {
         list.emplace_back(
             "--restart-copy and --source-is-quiet exclude each other: the one throws "
             "away what the other keeps");
     }
-    if (chunk_bytes < (std::int64_t{1} << 20)) list.emplace_back("--chunk-size is below 1MB");
+    if (chunk_bytes && *chunk_bytes < (std::int64_t{1} << 20))
+        list.emplace_back("--chunk-size is below 1MB");
     return list;
 }
 
@@ -294,8 +356,9 @@ std::string Options::effective() const {
     std::string text =
         fmt::format("job {} source {} target {} jobs {} chunk-size {} freeze {} capture {}", job,
                     source.empty() ? "-" : io::ConnInfo::parse(source).display(),
-                    io::ConnInfo::parse(target).display(), jobs, chunk_bytes,
-                    freeze ? "auto" : "never", no_capture ? "off" : "on");
+                    io::ConnInfo::parse(target).display(), jobs,
+                    chunk_bytes ? std::to_string(*chunk_bytes) : "auto", freeze ? "auto" : "never",
+                    no_capture ? "off" : "on");
     if (source_is_quiet) text += " source-is-quiet";
     if (restart_copy) text += " restart-copy";
     return text;
@@ -400,13 +463,29 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
     add_choice(*run, options);
     add_copy(*run, options, raw);
     add_run(*run, options, raw);
+    auto* follow =
+        app.add_subcommand("follow", "keep applying the changes that were captured on the source");
+    add_common(*follow, options, raw, true);
+    add_display(*follow, options, raw);
+    add_streams(*follow, options);
+    follow
+        ->add_flag("--until-current", options.until_current, "return when the target is up to date")
+        ->group("Run");
+    auto* cutover = app.add_subcommand(
+        "cutover",
+        "lock writers out of the source, apply the last changes, fence it off; --undo lifts the "
+        "fence");
+    add_common(*cutover, options, raw, true);
+    add_display(*cutover, options, raw);
+    add_streams(*cutover, options);
+    add_cutover(*cutover, options, raw);
     auto* status = app.add_subcommand("status", "where the job stands");
     add_common(*status, options, raw, false);
     status->add_flag("--watch", options.watch, "print it again every two seconds")->group("Output");
     auto* drop =
         app.add_subcommand("drop", "remove everything pghaul made on both servers; keep the data");
-    add_common(*drop, options, raw, false);
-    const std::vector<CLI::App*> all = {plan, run, status, drop};
+    add_common(*drop, options, raw, false, false);
+    const std::vector<CLI::App*> all = {plan, run, follow, cutover, status, drop};
 
     try {
         std::vector<std::string> arguments(argv + 1, argv + argc);
@@ -431,8 +510,8 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
             options = {};
             app.clear();
             for (auto* sub : all) {
-                sub->get_option("--target")->required();
-                if (sub == plan || sub == run) sub->get_option("--source")->required();
+                if (sub != drop) sub->get_option("--target")->required();
+                if (sub != status && sub != drop) sub->get_option("--source")->required();
             }
             parse(arguments);
         }
@@ -443,10 +522,12 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
         throw usage(error.what());
     }
     const auto* command = app.get_subcommands().front();
-    options.command = command == plan     ? Command::plan
-                      : command == run    ? Command::run
-                      : command == status ? Command::status
-                                          : Command::drop;
+    options.command = command == plan      ? Command::plan
+                      : command == run     ? Command::run
+                      : command == follow  ? Command::follow
+                      : command == cutover ? Command::cutover
+                      : command == status  ? Command::status
+                                           : Command::drop;
     convert(raw, options);
     const auto complaints = options.complaints();
     if (!complaints.empty()) {

@@ -13,6 +13,9 @@ namespace {
 
 constexpr std::array<std::string_view, static_cast<std::size_t>(Failpoint::count_)> kNames = {
     "journal_created",
+    "capture_site_made",
+    "capture_installed",
+    "captured_before_phase",
     "schema_before",
     "schema_after",
     "snapshot_exported",
@@ -32,7 +35,18 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Failpoint::count
     "sequences_before",
     "sequences_after",
     "views_refreshed",
+    "window_opened",
+    "window_keys_deleted",
+    "window_before_commit",
+    "window_after_commit",
+    "window_deltas_removed",
     "done_before_phase",
+    "cutover_locked",
+    "cutover_drained",
+    "cutover_before_fence",
+    "cutover_after_fence",
+    "cutover_before_mark",
+    "capture_removed",
 };
 
 enum class Action { none, kill, error, fail };

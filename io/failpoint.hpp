@@ -11,6 +11,9 @@ namespace pghaul::io {
 /// Every failpoint there is, in the order in which a run passes them.
 enum class Failpoint {
     journal_created,
+    capture_site_made,
+    capture_installed,
+    captured_before_phase,
     schema_before,
     schema_after,
     snapshot_exported,
@@ -30,7 +33,18 @@ enum class Failpoint {
     sequences_before,
     sequences_after,
     views_refreshed,
+    window_opened,
+    window_keys_deleted,
+    window_before_commit,
+    window_after_commit,
+    window_deltas_removed,
     done_before_phase,
+    cutover_locked,
+    cutover_drained,
+    cutover_before_fence,
+    cutover_after_fence,
+    cutover_before_mark,
+    capture_removed,
     count_,
 };
 

@@ -65,6 +65,17 @@ struct RunProgress {
     std::atomic<int> tables_finished{0};
     std::atomic<int> retries{0};
 
+    /// Live changes. `following` is set once they are being applied.
+    std::atomic<bool> following{false};
+    /// Captured changes applied by this process, and those of the window in hand that are not yet.
+    std::atomic<std::int64_t> delta_rows{0};
+    std::atomic<std::int64_t> pending_rows{0};
+    /// Units: milliseconds since the moment of the source that the target shows.
+    std::atomic<std::int64_t> lag_ms{0};
+    /// Units: captured changes per second, of the last windows.
+    std::atomic<std::int64_t> rate_in{0};
+    std::atomic<std::int64_t> rate_out{0};
+
     StreamProgress& add_stream() {
         const std::lock_guard guard(mutex_);
         return streams_.emplace_back();

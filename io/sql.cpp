@@ -35,6 +35,11 @@ std::string quote_literal(std::string_view value) {
     return quoted + "'";
 }
 
+std::string switch_encoding(std::string_view encoding, std::string_view scope) {
+    if (encoding == "UTF8") return {};
+    return "set " + std::string(scope) + " client_encoding to " + quote_literal(encoding) + "; ";
+}
+
 std::string array_literal(const std::vector<std::string>& values) {
     std::string text = "{";
     for (const auto& value : values) {

@@ -22,6 +22,10 @@ std::string quote_ident_list(const std::vector<std::string>& names);
 /// A string literal for statements that take no parameters (COPY, utility statements, DDL).
 /// Uses E'' when there is a backslash, so standard_conforming_strings does not matter.
 std::string quote_literal(std::string_view value);
+/// "set local client_encoding …; " when rows travel in another encoding than our statements, which
+/// are UTF8. It stands in the same message as the COPY, which the server has converted by then.
+/// scope: "session" or "local".
+std::string switch_encoding(std::string_view encoding, std::string_view scope);
 /// {"a","b"}: the text form of a text[] for a parameter.
 std::string array_literal(const std::vector<std::string>& values);
 /// The reverse of array_literal for one-dimensional arrays without nulls.

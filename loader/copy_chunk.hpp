@@ -7,6 +7,7 @@
 // Thread: a stream's own; both connections are the stream's.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "io/connection.hpp"
@@ -24,6 +25,9 @@ struct CopyRequest {
     /// True if nobody holds a lock on the table: lock it here and make sure that it is still the
     /// file which the snapshot knows.
     bool lock_table = false;
+    /// With capture: whether a table, by OID, was truncated after the snapshot. Its later rows are
+    /// among the captured changes then, so an empty chunk loses nothing.
+    const std::function<bool(snapshot::Oid)>* truncated_since = nullptr;
 };
 
 /// Copies a chunk's rows and marks it. Returns the rows.

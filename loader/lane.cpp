@@ -4,9 +4,7 @@
 #include <oneapi/tbb/task_arena.h>
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
-#include <random>
-
+#include "io/backoff.hpp"
 #include "io/failpoint.hpp"
 #include "io/transaction.hpp"
 #include "loader/copy_chunk.hpp"
@@ -20,22 +18,10 @@ namespace {
 using io::Connection;
 using io::Error;
 
-// 0.25 + 0.5 + 1 + … + 8 s: about 16 s and eight openings of a connection, which outlasts the
-// restart of a server but not a night.
-constexpr int kAttempts = 8;
-constexpr int kFirstPauseMs = 250;
-constexpr int kLongestPauseMs = 8000;
 // Without locks on all tables each read adds one to this stream's transaction; begin a new one
 // (same snapshot) before they fill the server's lock table.
 constexpr std::size_t kTablesPerTransaction = 200;
 constexpr std::chrono::minutes kLockTimeout{10};
-
-int pause_ms(int attempt) {
-    thread_local std::minstd_rand random{std::random_device{}()};
-    const int full = std::min(kFirstPauseMs << (attempt - 1), kLongestPauseMs);
-    // Jitter, so that streams which failed together do not come back together.
-    return full / 2 + static_cast<int>(random() % static_cast<unsigned>(full / 2 + 1));
-}
 
 bool snapshot_is_gone(const Error& error) {
     return error.statement() == "import_snapshot" && !error.poisons_connection() &&
@@ -66,22 +52,23 @@ void Lane::run() noexcept {
 }
 
 void Lane::perform_with_retry(const Work& work) {
-    for (int attempt = 1;; ++attempt) {
+    for (io::Backoff backoff;;) {
         try {
-            if (attempt > 1 && settled(work)) return;
+            if (backoff.failures() > 0 && settled(work)) return;
             perform(work);
             return;
         } catch (Error& error) {
             close_connections();
             if (error.context().empty()) error.context(work.display());
             if (setup_.interrupt.fired() || queue_.ended()) throw;
-            if (!error.retryable() || attempt == kAttempts) throw;
+            if (!backoff.allows(error)) throw;
             setup_.progress.retries.fetch_add(1);
-            const int pause = pause_ms(attempt);
-            spdlog::warn("{}\ntrying again in {:.1f} s ({} of {})", error.report(), pause / 1000.0,
-                         attempt, kAttempts - 1);
+            const auto pause = backoff.next_pause();
+            spdlog::warn("{}\ntrying again in {:.1f} s ({} of {})", error.report(),
+                         std::chrono::duration<double>(pause).count(), backoff.failures(),
+                         io::Backoff::kAttempts - 1);
             progress_.begin("waiting to retry: " + work.display());
-            setup_.interrupt.sleep_ms(pause);
+            setup_.interrupt.sleep_ms(static_cast<int>(pause.count()));
             progress_.begin(work.display());
         }
     }
@@ -123,13 +110,14 @@ void Lane::perform(const Work& work) {
 }
 
 void Lane::copy(const Work& work) {
-    renew_snapshot_transaction(work.chunks.size());
+    make_room_for(work.chunks.size());
     std::int64_t bytes = 0;
     io::Transaction transaction(target());
     for (const auto& [table, chunk] : work.chunks) {
         try {
             const CopyRequest request{*table, *chunk, setup_.plan.encoding,
-                                      !setup_.plan.lock_all_tables};
+                                      !setup_.plan.lock_all_tables,
+                                      setup_.truncated_since ? &setup_.truncated_since : nullptr};
             copy_chunk(source(), target(), request, setup_.ticket, progress_, setup_.interrupt);
             if (work.finish_too) finish_fresh_table(target(), *table, setup_.ticket.job);
         } catch (Error& error) {
@@ -146,6 +134,8 @@ void Lane::copy(const Work& work) {
     transaction.commit();
     io::failpoint(io::Failpoint::copy_after_commit);
     committing_ = false;
+    // With capture the application goes on: its TRUNCATE must not wait for more than this work.
+    if (setup_.plan.capture) leave_snapshot();
     setup_.progress.loaded_bytes.fetch_add(bytes);
 }
 
@@ -162,35 +152,45 @@ void Lane::copy_objects(const Work& work) {
     progress_.add_bytes(static_cast<std::uint64_t>(result.bytes));
 }
 
-void Lane::renew_snapshot_transaction(std::size_t tables) {
-    if (setup_.plan.lock_all_tables) return;
-    if (tables_locked_ + tables > kTablesPerTransaction && source_) {
-        source_->execute({"end_stream", "commit"});
+void Lane::import_snapshot() {
+    try {
         source_->execute({"import_snapshot", snapshot::import_snapshot(setup_.exported)});
-        tables_locked_ = 0;
+    } catch (const Error& error) {
+        if (!snapshot_is_gone(error)) throw;
+        throw snapshot::SnapshotLost("the source's snapshot is lost: " + std::string(error.what()));
+    }
+    in_snapshot_ = true;
+    tables_locked_ = 0;
+}
+
+void Lane::leave_snapshot() {
+    source_->execute({"end_stream", "commit"});
+    in_snapshot_ = false;
+}
+
+/// Leaves locks of earlier work behind where tables are locked one by one.
+void Lane::make_room_for(std::size_t tables) {
+    if (setup_.plan.lock_all_tables) return;
+    if (tables_locked_ + tables > kTablesPerTransaction && source_ && in_snapshot_) {
+        leave_snapshot();
     }
     tables_locked_ += tables;
 }
 
 Connection& Lane::source() {
-    if (source_) return *source_;
-    auto connection =
-        Connection::open(setup_.source,
-                         {setup_.ticket.job,
-                          fmt::format("read {}", number_ + 1),
-                          "UTF8",
-                          kLockTimeout,
-                          // A chunk's index scan must not become a parallel or compiled full scan.
-                          {{"max_parallel_workers_per_gather", "0"}, {"jit", "off"}}},
-                         setup_.interrupt);
-    try {
-        connection.execute({"import_snapshot", snapshot::import_snapshot(setup_.exported)});
-    } catch (const Error& error) {
-        if (!snapshot_is_gone(error)) throw;
-        throw snapshot::SnapshotLost("the source's snapshot is lost: " + std::string(error.what()));
+    if (!source_) {
+        source_ = Connection::open(setup_.source,
+                                   {setup_.ticket.job,
+                                    fmt::format("read {}", number_ + 1),
+                                    "UTF8",
+                                    kLockTimeout,
+                                    // A chunk's index scan must not become a parallel or compiled
+                                    // full scan.
+                                    {{"max_parallel_workers_per_gather", "0"}, {"jit", "off"}}},
+                                   setup_.interrupt);
+        in_snapshot_ = false;
     }
-    source_ = std::move(connection);
-    tables_locked_ = 0;
+    if (!in_snapshot_) import_snapshot();
     return *source_;
 }
 

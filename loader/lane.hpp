@@ -4,6 +4,7 @@
 // Thread: run() is the body of the stream's thread; nothing of it is shared but what it is given.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -28,6 +29,8 @@ struct LaneSetup {
     std::int64_t maintenance_work_mem_kb = 65536;
     bool no_owner = false;
     bool no_privileges = false;
+    /// See CopyRequest; empty without capture.
+    std::function<bool(snapshot::Oid)> truncated_since;
 };
 
 class Lane {
@@ -43,7 +46,9 @@ class Lane {
     void copy(const Work& work);
     void copy_objects(const Work& work);
     bool settled(const Work& work);
-    void renew_snapshot_transaction(std::size_t tables);
+    void import_snapshot();
+    void leave_snapshot();
+    void make_room_for(std::size_t tables);
     io::Connection& source();
     io::Connection& target();
     void close_connections() noexcept;
@@ -55,6 +60,7 @@ class Lane {
     std::optional<io::Connection> source_;
     std::optional<io::Connection> target_;
     std::size_t tables_locked_ = 0;
+    bool in_snapshot_ = false;
     bool committing_ = false;
 };
 

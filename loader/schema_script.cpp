@@ -76,6 +76,12 @@ void parse_preamble(const std::string& text, SchemaScript& script) {
     }
 }
 
+/// Triggers, functions and tables of capture, of whatever job: they stay on the source.
+bool is_of_capture(const TocLine& line) {
+    const auto at = line.title.find(" pghaul/");
+    return at != line.title.npos && line.title.find('/', at + 8) != line.title.npos;
+}
+
 }  // namespace
 
 std::vector<TocLine> parse_toc(const std::string& listing) {
@@ -101,7 +107,8 @@ std::vector<TocLine> parse_toc(const std::string& listing) {
 std::vector<TocLine> without_built(std::vector<TocLine> toc, const std::set<snapshot::Oid>& built) {
     std::erase_if(toc, [&](const TocLine& line) {
         const bool kind = line.catalog == kPgClass || line.catalog == kPgConstraint;
-        return (kind && built.contains(line.oid)) || line.title.starts_with("COMMENT - EXTENSION ");
+        return (kind && built.contains(line.oid)) ||
+               line.title.starts_with("COMMENT - EXTENSION ") || is_of_capture(line);
     });
     return toc;
 }

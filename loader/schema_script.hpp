@@ -23,7 +23,8 @@ struct TocLine {
 
 std::vector<TocLine> parse_toc(const std::string& listing);
 
-/// The entries that pghaul restores: neither what it has built itself nor comments on extensions.
+/// The entries that pghaul restores: neither what it has built itself, nor what captures changes on
+/// the source, nor comments on extensions.
 /// Those come with CREATE EXTENSION, and only the extension's owner may repeat them.
 std::vector<TocLine> without_built(std::vector<TocLine> toc, const std::set<snapshot::Oid>& built);
 

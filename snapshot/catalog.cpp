@@ -67,6 +67,24 @@ class Types {
         return std::find(kBinarySafe.begin(), kBinarySafe.end(), type.name) != kBinarySafe.end();
     }
 
+    /// True if two values are equal just when their texts are. Not so for numeric (1.0, 1.00),
+    /// floats (0, -0), intervals (1 day, 24 hours), bpchar, citext, …
+    bool text_tells(Oid oid) const {
+        constexpr std::array<std::string_view, 13> kTelling = {
+            "bool", "bytea", "char",    "name", "int8", "int2",     "int4",
+            "text", "oid",   "varchar", "date", "uuid", "timestamp"};
+        const auto found = types_.find(base_of(oid));
+        return found != types_.end() &&
+               (found->second.kind == 'e' ||
+                (found->second.built_in && std::find(kTelling.begin(), kTelling.end(),
+                                                     found->second.name) != kTelling.end()));
+    }
+
+    bool built_in(Oid oid) const {
+        const auto found = types_.find(base_of(oid));
+        return found != types_.end() && found->second.built_in;
+    }
+
     std::string sql_name(Oid oid) const {
         const auto found = types_.find(base_of(oid));
         if (found == types_.end()) return {};
@@ -121,6 +139,7 @@ TableMap read_tables(io::Connection& source, const std::string& oids, Catalog& c
             table.kind = TableKind::extension_config;
             table.config_condition = rows.string(row, 13);
         }
+        table.subscribed = rows.boolean(row, 14);
         tables.emplace(table.oid, std::move(table));
     }
     const auto roots = source.query(kListPartitionRoots, {oids});
@@ -148,31 +167,37 @@ void read_columns(io::Connection& source, const std::string& oids, const Types& 
 
 struct KeyCandidate {
     bool primary = false;
+    Oid index = 0;
     std::vector<KeyColumn> usable;
-    std::size_t columns = 0;
+    std::vector<ApplyColumn> columns;
 
     /// Better to cut by: usable at all, the primary key, fewest columns.
     bool better_than(const KeyCandidate& other) const {
         if (usable.empty() != other.usable.empty()) return !usable.empty();
         if (primary != other.primary) return primary;
-        return columns < other.columns;
+        return columns.size() < other.columns.size();
     }
 };
 
 void read_keys(io::Connection& source, const std::string& oids, const Types& types,
                TableMap& tables) {
-    const auto rows = source.query(kListKeys, {oids});
+    const std::string text = for_version(kListKeys, source.server_major());
+    const auto rows = source.query({kListKeys.name, text}, {oids});
     std::map<Oid, KeyCandidate> best;
     for (int row = 0; row < rows.rows();) {
         const auto table = static_cast<Oid>(rows.integer(row, 0));
         const auto index = rows.integer(row, 1);
         KeyCandidate candidate;
         candidate.primary = rows.boolean(row, 2);
+        candidate.index = static_cast<Oid>(index);
         bool prefix = true;
         for (; row < rows.rows() && rows.integer(row, 1) == index; ++row) {
-            ++candidate.columns;
-            KeyColumn column{rows.string(row, 3),
-                             types.sql_name(static_cast<Oid>(rows.integer(row, 4))),
+            const auto type = static_cast<Oid>(rows.integer(row, 4));
+            candidate.columns.push_back(
+                {rows.string(row, 3),
+                 "operator(" + io::quote_ident(rows.text(row, 7)) + "." + rows.string(row, 8) + ")",
+                 types.text_tells(type) && rows.boolean(row, 9), types.built_in(type)});
+            KeyColumn column{rows.string(row, 3), types.sql_name(type),
                              rows.boolean(row, 6) ? io::quote_ident(rows.text(row, 5)) : ""};
             // A row comparison has one operator name for all columns: take the prefix it fits.
             prefix = prefix && rows.boolean(row, 6) && !column.type.empty() &&
@@ -185,7 +210,9 @@ void read_keys(io::Connection& source, const std::string& oids, const Types& typ
     }
     for (auto& [oid, candidate] : best) {
         if (const auto table = tables.find(oid); table != tables.end()) {
-            table->second.key_is_complete = candidate.usable.size() == candidate.columns;
+            table->second.key_is_complete = candidate.usable.size() == candidate.columns.size();
+            table->second.apply_key = std::move(candidate.columns);
+            table->second.apply_index = candidate.index;
             table->second.key = std::move(candidate.usable);
         }
     }
@@ -310,6 +337,11 @@ Catalog read_all(io::Connection& source, const std::vector<Oid>& chosen) {
     read_foreign_keys(source, oids, catalog);
     read_others(source, oids, catalog);
     catalog.lock_capacity = std::stoll(source.query_value(kLockCapacity));
+    for (auto& [oid, named] : read_shapes(source, chosen)) {
+        if (const auto table = tables.find(oid); table != tables.end()) {
+            table->second.shape = std::move(named.shape);
+        }
+    }
     for (auto& [oid, table] : tables) catalog.tables.push_back(std::move(table));
     return catalog;
 }
@@ -328,6 +360,19 @@ std::string for_version(const io::Query& query, int server_major) {
         adapted += line + "\n";
     }
     return adapted;
+}
+
+std::map<Oid, NamedShape> read_shapes(io::Connection& source, const std::vector<Oid>& chosen) {
+    const std::string text = for_version(kListShapes, source.server_major());
+    const auto rows = source.query({kListShapes.name, text}, {oid_array(chosen)});
+    std::map<Oid, NamedShape> shapes;
+    for (int row = 0; row < rows.rows(); ++row) {
+        shapes[static_cast<Oid>(rows.integer(row, 0))] = {
+            display_name(rows.string(row, 6), rows.string(row, 7)),
+            {rows.string(row, 1), rows.string(row, 2), rows.string(row, 3), rows.string(row, 4),
+             rows.string(row, 5)}};
+    }
+    return shapes;
 }
 
 std::string oid_array(const std::vector<Oid>& oids) {

@@ -21,10 +21,11 @@ inline constexpr io::Query kListTables{"list_tables", R"sql(
            c.reltuples,
            coalesce(pg_catalog.pg_relation_size(c.oid), 0)
              / pg_catalog.current_setting('block_size')::pg_catalog.int8,
-           coalesce(pg_catalog.pg_relation_filenode(c.oid), 0)::pg_catalog.int8,
+           c.relfilenode::pg_catalog.int8,
            pg_catalog.has_table_privilege(c.oid, 'select'),
            pg_catalog.row_security_active(c.oid),
-           x.condition
+           x.condition,
+           exists (select 1 from pg_catalog.pg_subscription_rel as s where s.srrelid = c.oid)
       from pg_catalog.pg_class as c
       join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
       left join (
@@ -91,7 +92,8 @@ inline constexpr io::Query kListTypes{"list_types", R"sql(
 
 /// Rows: one per column of every index that can serve as a key, in key order. A usable column is
 /// sorted ascending by its type's own < and >= under its own collation. Included columns have no
-/// operator class: they are no part of the key.
+/// operator class: they are no part of the key. The last column stands in for the one before it
+/// (whether the collation is deterministic) on servers that do not know other ones.
 inline constexpr io::Query kListKeys{"list_keys", R"sql(
     select i.indrelid::pg_catalog.int8,
            i.indexrelid::pg_catalog.int8,
@@ -100,7 +102,11 @@ inline constexpr io::Query kListKeys{"list_keys", R"sql(
            a.atttypid::pg_catalog.int8,
            opn.nspname,
            ge.oprname is not null and lt.oprname is not null
-             and k.direction = 0 and k.sorted_by = a.attcollation
+             and k.direction = 0 and k.sorted_by = a.attcollation,
+           eqn.nspname,
+           eq.oprname,
+           coalesce(col.collisdeterministic, true),                                -- since 12
+           true
       from pg_catalog.pg_index as i
       join pg_catalog.pg_class as ic on ic.oid = i.indexrelid
       join pg_catalog.pg_am as am on am.oid = ic.relam and am.amname = 'btree'
@@ -119,6 +125,12 @@ inline constexpr io::Query kListKeys{"list_keys", R"sql(
       left join pg_catalog.pg_operator as lt on lt.oid = al.amopopr and lt.oprname = '<'
        and lt.oprnamespace = ge.oprnamespace
       left join pg_catalog.pg_namespace as opn on opn.oid = ge.oprnamespace
+      join pg_catalog.pg_amop as ae
+        on ae.amopfamily = oc.opcfamily and ae.amoplefttype = oc.opcintype
+       and ae.amoprighttype = oc.opcintype and ae.amopstrategy = 3
+      join pg_catalog.pg_operator as eq on eq.oid = ae.amopopr
+      join pg_catalog.pg_namespace as eqn on eqn.oid = eq.oprnamespace
+      left join pg_catalog.pg_collation as col on col.oid = a.attcollation
      where i.indrelid = any($1::pg_catalog.oid[])
        and i.indisunique
        and i.indisvalid
@@ -168,6 +180,47 @@ inline constexpr io::Query kListIndexes{"list_indexes", R"sql(
      where i.indrelid = any($1::pg_catalog.oid[])
        and i.indisvalid
      order by i.indrelid, i.indexrelid
+)sql"};
+
+/// Rows: table's oid and digests of its place, columns, indexes, constraints and triggers (our own
+/// left out): what ALTER changes, for finding out later that somebody did; schema, name.
+inline constexpr io::Query kListShapes{"list_shapes", R"sql(
+    select c.oid::pg_catalog.int8,
+           pg_catalog.md5(pg_catalog.concat_ws(E'\n', n.nspname, c.relname, c.relpersistence,
+               pg_catalog.pg_get_expr(c.relpartbound, c.oid),
+               (select pg_catalog.string_agg(h.inhparent::pg_catalog.text, ',' order by h.inhparent)
+                  from pg_catalog.pg_inherits as h
+                 where h.inhrelid = c.oid))),
+           (select pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat_ws(E'\n', a.attname,
+                       pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attcollation,
+                       a.attgenerated,                                             -- since 12
+                       a.attidentity, pg_catalog.pg_get_expr(d.adbin, d.adrelid)),
+                       E'\n\n' order by a.attnum))
+              from pg_catalog.pg_attribute as a
+              left join pg_catalog.pg_attrdef as d
+                on d.adrelid = a.attrelid and d.adnum = a.attnum
+             where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
+           (select pg_catalog.md5(pg_catalog.string_agg(pg_catalog.pg_get_indexdef(i.indexrelid),
+                       E'\n' order by i.indexrelid))
+              from pg_catalog.pg_index as i
+             where i.indrelid = c.oid and i.indisvalid),
+           (select pg_catalog.md5(pg_catalog.string_agg(con.conname || E'\n'
+                       || pg_catalog.pg_get_constraintdef(con.oid), E'\n\n' order by con.oid))
+              from pg_catalog.pg_constraint as con
+             where con.conrelid = c.oid
+               -- Those implied by another's come and go with partitions.
+               and (con.contype <> 'f' or con.conparentid = 0)                     -- since 11
+           ),
+           (select pg_catalog.md5(pg_catalog.string_agg(pg_catalog.pg_get_triggerdef(t.oid)
+                       || t.tgenabled::pg_catalog.text, E'\n' order by t.tgname))
+              from pg_catalog.pg_trigger as t
+             where t.tgrelid = c.oid and not t.tgisinternal and t.tgname !~ '^pghaul/'),
+           n.nspname,
+           c.relname
+      from pg_catalog.pg_class as c
+      join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+     where c.oid = any($1::pg_catalog.oid[])
+       and c.relkind = 'r'
 )sql"};
 
 /// Rows: foreign keys of the chosen tables; those that a partitioned table's key implies come
@@ -226,8 +279,8 @@ inline constexpr io::Query kLockCapacity{"lock_capacity", R"sql(
 )sql"};
 
 inline constexpr std::array kCatalogQueries = {
-    kListTables,  kListPartitionRoots, kListColumns, kListTypes,     kListKeys,
-    kListIndexes, kListForeignKeys,    kListOthers,  kListViewReads, kLockCapacity,
+    kListTables, kListPartitionRoots, kListColumns, kListTypes,     kListKeys,     kListIndexes,
+    kListShapes, kListForeignKeys,    kListOthers,  kListViewReads, kLockCapacity,
 };
 
 }  // namespace pghaul::snapshot

@@ -52,6 +52,15 @@ class ArrayParam {
         .hint("let that run finish; see pghaul status");
 }
 
+/// Most likely by our own former session: its server has not noticed yet that we are gone.
+[[noreturn]] void throw_still_locked(const std::string& job) {
+    throw Error("job " + job + " is still locked by another session")
+        .retryable(true)
+        .poisons_connection(true)
+        .exit_code(ExitCode::stopped)
+        .hint("run again in half a minute; pghaul status shows whether another run has the job");
+}
+
 }  // namespace
 
 Journal::Journal(io::ConnInfo target, std::string job, const io::Interrupt& interrupt)
@@ -70,9 +79,11 @@ io::Connection& Journal::connection() {
         target_, {job_, "journal", "UTF8", std::chrono::seconds(30), {}}, *interrupt_);
     if (locked_) {
         // The lock went with the session. Whoever holds it now, if anybody, owns the job.
-        locked_ = try_lock();
+        const bool free = try_lock();
         const auto record = find();
-        if (!locked_ || !record || record->run != run_) throw_taken_over(job_);
+        if (!free || !record || record->run != run_) connection_.reset();
+        if (!record || record->run != run_) throw_taken_over(job_);
+        if (!free) throw_still_locked(job_);
     }
     return *connection_;
 }
@@ -101,10 +112,13 @@ std::optional<JobRecord> Journal::find() {
     if (!exists()) return std::nullopt;
     const auto row = query(kReadJob, {job_});
     if (row.rows() == 0) return std::nullopt;
-    JobRecord record{row.string(0, 0),  row.string(0, 1),  row.string(0, 2),
-                     row.string(0, 3),  row.string(0, 4),  phase_from_name(row.text(0, 5)),
-                     row.integer(0, 6), row.string(0, 7),  row.string(0, 8),
-                     row.string(0, 9),  row.string(0, 10), row.boolean(0, 11)};
+    JobRecord record{row.string(0, 0),   row.string(0, 1),   row.string(0, 2),
+                     row.string(0, 3),   row.string(0, 4),   phase_from_name(row.text(0, 5)),
+                     row.integer(0, 6),  row.string(0, 7),   row.string(0, 8),
+                     row.string(0, 9),   row.string(0, 10),  row.boolean(0, 11),
+                     row.boolean(0, 12), row.string(0, 13),  row.string(0, 14),
+                     row.real(0, 15),    row.integer(0, 16), row.boolean(0, 17),
+                     row.integer(0, 18)};
     phase_ = record.phase;
     return record;
 }
@@ -139,8 +153,9 @@ void Journal::lock() {
 }
 
 void Journal::insert(const JobRecord& record) {
-    connection().query(kInsertJob, {record.job, record.version, record.source,
-                                    record.source_identity, record.settings, record.runner});
+    connection().query(kInsertJob,
+                       {record.job, record.version, record.source, record.source_identity,
+                        record.settings, record.runner, record.capture ? "t" : "f"});
     phase_ = Phase::created;
 }
 
@@ -165,9 +180,10 @@ void Journal::forget_plan() {
     phase_ = Phase::schema;
 }
 
-void Journal::store_plan(const Plan& plan, const std::string& schema_archive) {
+void Journal::insert_tables(io::Connection& target, const Plan& plan, int first) {
     ArrayParam numbers, names, bytes, plans, chunk_tables, chunk_numbers, chunk_bytes;
     for (const auto& table : plan.tables) {
+        if (table.number < first) continue;
         numbers.add(table.number);
         names.add(table.info.display());
         bytes.add(table.info.bytes());
@@ -178,6 +194,20 @@ void Journal::store_plan(const Plan& plan, const std::string& schema_archive) {
             chunk_bytes.add(chunk.bytes);
         }
     }
+    target.query(kInsertTablePlans,
+                 {job_, numbers.text(), names.text(), bytes.text(), plans.text()});
+    target.query(kInsertChunks,
+                 {job_, chunk_tables.text(), chunk_numbers.text(), chunk_bytes.text()});
+}
+
+void Journal::add_tables(io::Connection& target, const Plan& plan, int first_new) {
+    insert_tables(target, plan, first_new);
+    const auto stored =
+        target.query(kReplacePlan, {job_, std::to_string(run_), to_json_without_tables(plan)});
+    if (stored.affected() != 1) throw_taken_over(job_);
+}
+
+void Journal::store_plan(const Plan& plan, const std::string& schema_archive) {
     ArrayParam object_numbers, objects;
     for (const auto& chunk : plan.large_objects) {
         object_numbers.add(chunk.number);
@@ -186,10 +216,7 @@ void Journal::store_plan(const Plan& plan, const std::string& schema_archive) {
     auto& target = connection();
     io::Transaction transaction(target);
     target.query(kForgetPlan, {job_});
-    target.query(kInsertTablePlans,
-                 {job_, numbers.text(), names.text(), bytes.text(), plans.text()});
-    target.query(kInsertChunks,
-                 {job_, chunk_tables.text(), chunk_numbers.text(), chunk_bytes.text()});
+    insert_tables(target, plan, 0);
     target.query(kInsertObjectChunks, {job_, object_numbers.text(), objects.text()});
     const auto stored = target.query(
         kStorePlan,
@@ -205,6 +232,10 @@ Plan Journal::read_plan() {
         plan.tables.push_back(table_plan_from_json(rows.string(row, 0)));
     }
     return plan;
+}
+
+Plan Journal::read_plan_if_any() {
+    return query(kReadPlan, {job_}).is_null(0, 0) ? Plan() : read_plan();
 }
 
 std::string Journal::read_archive() { return unhex(query(kReadArchive, {job_}).text(0, 0)); }
@@ -235,6 +266,24 @@ std::int64_t Journal::missing_chunks() { return query(kCountMissing, {job_}).int
 
 int Journal::add_snapshot(const std::string& snapshot) {
     return static_cast<int>(connection().query_row(kAddSnapshot, {job_, snapshot}).integer(0, 0));
+}
+
+std::string Journal::delta_from() { return query(kDeltaFrom, {job_}).string(0, 0); }
+
+std::set<int> Journal::mixed_tables() {
+    const auto rows = query(kMixedTables, {job_});
+    std::set<int> tables;
+    for (int row = 0; row < rows.rows(); ++row) {
+        tables.insert(static_cast<int>(rows.integer(row, 0)));
+    }
+    return tables;
+}
+
+void Journal::mark_cutover(std::optional<std::chrono::milliseconds> pause) {
+    const auto marked =
+        query(kMarkCutover, {job_, std::to_string(run_),
+                             pause ? io::Param(std::to_string(pause->count())) : std::nullopt});
+    if (marked.affected() != 1) throw_taken_over(job_);
 }
 
 void Journal::add_step(const std::string& step, double seconds, bool finished) {
@@ -315,6 +364,13 @@ bool objects_are_loaded(io::Connection& target, const std::string& job, int numb
     return rows.rows() == 1 && rows.boolean(0, 0);
 }
 
+void mark_window(io::Connection& target, const JobTicket& ticket, const std::string& to,
+                 std::int64_t delta_rows) {
+    const auto marked = target.query(
+        kMarkWindow, {ticket.job, std::to_string(ticket.run), to, std::to_string(delta_rows)});
+    if (marked.affected() != 1) throw_taken_over(ticket.job);
+}
+
 void mark_finished(io::Connection& target, const std::string& job, int table) {
     target.query(kMarkFinished, {job, std::to_string(table)});
 }
@@ -325,9 +381,9 @@ void mark_step(io::Connection& target, const std::string& job, const std::string
 }
 
 void end_leftover_sessions(io::Connection& connection, const std::string& job,
-                           const io::Interrupt& interrupt) {
+                           const io::Interrupt& interrupt, const std::string& role) {
     // The server cuts application_name at 63 bytes; job names are at most 40.
-    const std::string prefix = "pghaul/" + job + "/";
+    const std::string prefix = "pghaul/" + job + "/" + role;
     for (int attempt = 0; attempt < 300; ++attempt) {
         if (connection.query(kEndLeftovers, {prefix}).rows() == 0) return;
         interrupt.sleep_ms(100);

@@ -5,6 +5,7 @@
 // Thread: the run's main thread; lanes use the free functions on their own connections.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -32,6 +33,18 @@ struct JobRecord {
     std::string updated_at;
     std::string finished_at;
     bool planned = false;
+    /// Changes are captured on the source.
+    bool capture = false;
+    /// Tells this job from another of the same name into another target.
+    std::string job_id;
+    /// Snapshot up to which changes are applied; empty before the first window.
+    std::string delta_from;
+    /// Units: seconds since the last window was applied; below 0 before the first.
+    double delta_age_seconds = -1;
+    /// Captured changes applied so far.
+    std::int64_t delta_rows = 0;
+    bool cut_over = false;
+    std::int64_t cutover_pause_ms = 0;
 };
 
 struct LoadedChunks {
@@ -99,12 +112,23 @@ class Journal {
     void forget_plan();
     /// Stores the plan and the schema archive it belongs to, in one transaction.
     void store_plan(const Plan& plan, const std::string& schema_archive);
+    /// Adds tables to a stored plan, in the caller's transaction on `target` (which makes them).
+    /// plan: with the new tables at its end, of which first_new is the first.
+    void add_tables(io::Connection& target, const Plan& plan, int first_new);
     Plan read_plan();
+    /// Empty before a plan is stored.
+    Plan read_plan_if_any();
     std::string read_archive();
     std::set<int> finished_tables();
     LoadedChunks loaded();
     std::int64_t missing_chunks();
     int add_snapshot(const std::string& snapshot);
+    /// The snapshot from which changes are still to be applied (invariants 4 and 7).
+    std::string delta_from();
+    /// Tables (numbers) with chunks of more than one snapshot (invariant 5).
+    std::set<int> mixed_tables();
+    /// pause: nullopt takes the mark away.
+    void mark_cutover(std::optional<std::chrono::milliseconds> pause);
     void add_step(const std::string& step, double seconds, bool finished);
     std::map<std::string, Step> steps();
     void note_problem(const std::string& subject, const std::string& message);
@@ -117,6 +141,8 @@ class Journal {
     void remove();
 
     io::Connection& connection();
+    /// host:port/database, as connected.
+    std::string server_name() { return connection().server_name(); }
     const std::string& job() const noexcept { return job_; }
     std::int64_t run() const noexcept { return run_; }
 
@@ -124,6 +150,7 @@ class Journal {
     Journal(io::ConnInfo target, std::string job, const io::Interrupt& interrupt);
     io::Result query(const io::Query& query, const io::Params& params);
     bool try_lock();
+    void insert_tables(io::Connection& target, const Plan& plan, int first);
 
     io::ConnInfo target_;
     std::string job_;
@@ -143,14 +170,19 @@ void mark_objects_loaded(io::Connection& target, const JobTicket& ticket, int nu
 /// Settles a commit whose answer was lost (invariant 8). Requires: a fresh connection.
 bool is_loaded(io::Connection& target, const std::string& job, int table, int chunk);
 bool objects_are_loaded(io::Connection& target, const std::string& job, int number);
+/// Notes that every change up to this snapshot is applied, in the transaction that applies them.
+/// Throws: io::Error (stopped) if another run has taken the job over.
+void mark_window(io::Connection& target, const JobTicket& ticket, const std::string& to,
+                 std::int64_t delta_rows);
 void mark_finished(io::Connection& target, const std::string& job, int table);
 /// Notes how far a step has come, in the caller's transaction.
 void mark_step(io::Connection& target, const std::string& job, const std::string& step,
                std::int64_t entries_done, bool finished);
 
-/// Ends sessions "pghaul/<job>/…" of this role that a killed run left in this database, and
-/// waits until they are gone. Throws: io::Error (stopped) if one stays longer than 30 s.
+/// Ends sessions "pghaul/<job>/<role>…" of this user that a killed run (or a lost connection) left
+/// in this database, and waits until they are gone. role: empty for all but the caller's own.
+/// Throws: io::Error (stopped) if one stays longer than 30 s.
 void end_leftover_sessions(io::Connection& connection, const std::string& job,
-                           const io::Interrupt& interrupt);
+                           const io::Interrupt& interrupt, const std::string& role = {});
 
 }  // namespace pghaul::snapshot

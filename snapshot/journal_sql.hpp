@@ -22,6 +22,13 @@ inline constexpr io::Query kCreateJournal{"create_journal", R"sql(
         runner           text not null,
         plan             text,
         schema_archive   bytea,
+        capture          boolean not null,
+        job_id           text not null,
+        delta_from       text,
+        delta_at         timestamptz,
+        delta_rows       bigint not null default 0,
+        cutover_at       timestamptz,
+        cutover_pause_ms bigint,
         created_at       timestamptz not null default pg_catalog.clock_timestamp(),
         updated_at       timestamptz not null default pg_catalog.clock_timestamp(),
         finished_at      timestamptz
@@ -121,7 +128,9 @@ inline constexpr io::Query kReadJob{"read_job", R"sql(
            pg_catalog.date_trunc('second', created_at)::pg_catalog.text,
            pg_catalog.date_trunc('second', updated_at)::pg_catalog.text,
            pg_catalog.date_trunc('second', finished_at)::pg_catalog.text,
-           plan is not null
+           plan is not null, capture, job_id, coalesce(delta_from, ''),
+           coalesce(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - delta_at), -1),
+           delta_rows, cutover_at is not null, coalesce(cutover_pause_ms, 0)
       from pghaul.job
      where job = $1
 )sql"};
@@ -130,10 +139,14 @@ inline constexpr io::Query kListJobs{"list_jobs", R"sql(
     select job from pghaul.job order by job
 )sql"};
 
-/// $1 job, $2 version, $3 source, $4 identity, $5 settings, $6 runner.
+/// $1 job, $2 version, $3 source, $4 identity, $5 settings, $6 runner, $7 capture.
 inline constexpr io::Query kInsertJob{"insert_job", R"sql(
-    insert into pghaul.job (job, version, source, source_identity, settings, phase, run, runner)
-    values ($1, $2, $3, $4, $5, 'created', 0, $6)
+    insert into pghaul.job (job, version, source, source_identity, settings, phase, run, runner,
+                            capture, job_id)
+    values ($1, $2, $3, $4, $5, 'created', 0, $6, $7::pg_catalog.bool,
+            pg_catalog.md5(pg_catalog.random()::pg_catalog.text
+                           || pg_catalog.clock_timestamp()::pg_catalog.text
+                           || pg_catalog.pg_backend_pid()))
 )sql"};
 
 /// $1 job, $2 runner, $3 version.
@@ -163,7 +176,8 @@ inline constexpr io::Query kForgetPlan{"forget_plan", R"sql(
          steps as (delete from pghaul.step where job = $1),
          problems as (delete from pghaul.problem where job = $1)
     update pghaul.job
-       set plan = null, schema_archive = null, updated_at = pg_catalog.clock_timestamp()
+       set plan = null, schema_archive = null, delta_from = null, delta_at = null,
+           delta_rows = 0, updated_at = pg_catalog.clock_timestamp()
      where job = $1
 )sql"};
 
@@ -171,6 +185,14 @@ inline constexpr io::Query kForgetPlan{"forget_plan", R"sql(
 inline constexpr io::Query kStorePlan{"store_plan", R"sql(
     update pghaul.job
        set plan = $3, schema_archive = pg_catalog.decode($4, 'hex')
+     where job = $1
+       and run = $2::pg_catalog.int8
+)sql"};
+
+/// $1 job, $2 run, $3 plan.
+inline constexpr io::Query kReplacePlan{"replace_plan", R"sql(
+    update pghaul.job
+       set plan = $3
      where job = $1
        and run = $2::pg_catalog.int8
 )sql"};
@@ -298,6 +320,49 @@ inline constexpr io::Query kAddSnapshot{"add_snapshot", R"sql(
  returning number
 )sql"};
 
+/// $1 job. Row: the snapshot from which changes are still to be applied: the last window's, else
+/// the oldest that the copy used.
+inline constexpr io::Query kDeltaFrom{"delta_from", R"sql(
+    select coalesce(j.delta_from,
+                    (select s.snapshot
+                       from pghaul.snapshot as s
+                      where s.job = j.job
+                      order by s.number
+                      limit 1))
+      from pghaul.job as j
+     where j.job = $1
+)sql"};
+
+/// $1 job, $2 run, $3 snapshot, $4 delta rows. Runs in the transaction that applies the window
+/// (invariant 7). Affects no row if another run has taken the job over.
+inline constexpr io::Query kMarkWindow{"mark_window", R"sql(
+    update pghaul.job
+       set delta_from = $3,
+           delta_at = pg_catalog.clock_timestamp(),
+           delta_rows = delta_rows + $4::pg_catalog.int8
+     where job = $1
+       and run = $2::pg_catalog.int8
+)sql"};
+
+/// $1 job, $2 run, $3 pause in ms, or null to take the mark away.
+inline constexpr io::Query kMarkCutover{"mark_cutover", R"sql(
+    update pghaul.job
+       set cutover_at = case when $3::pg_catalog.int8 is not null then pg_catalog.clock_timestamp() end,
+           cutover_pause_ms = $3::pg_catalog.int8
+     where job = $1
+       and run = $2::pg_catalog.int8
+)sql"};
+
+/// $1 job. Rows: tables whose chunks were read in more than one snapshot.
+inline constexpr io::Query kMixedTables{"mixed_tables", R"sql(
+    select table_number
+      from pghaul.chunk
+     where job = $1
+       and loaded_at is not null
+     group by table_number
+    having pg_catalog.min(snapshot) < pg_catalog.max(snapshot)
+)sql"};
+
 /// $1 job, $2 step, $3 seconds, $4 finished.
 inline constexpr io::Query kAddStep{"add_step", R"sql(
     insert into pghaul.step as s (job, step, seconds, finished_at)
@@ -408,6 +473,7 @@ inline constexpr std::array kJournalQueries = {
     kReadArchive,   kReadTablePlans,   kReadLoaded,    kReadLoadedObjects,  kMarkLoaded,
     kMarkObjects,   kIsLoaded,         kObjectsLoaded, kCountMissing,       kMarkFinished,
     kAddSnapshot,   kAddStep,          kMarkStep,      kReadSteps,          kNoteProblem,
+    kReplacePlan,   kDeltaFrom,        kMarkWindow,    kMarkCutover,        kMixedTables,
     kForgetProblem, kListProblems,     kTotals,        kPartlyLoaded,       kDeleteJob,
 };
 

@@ -38,12 +38,12 @@ std::string import_snapshot(const std::string& exported) {
 }
 
 Keeper::Keeper(const io::ConnInfo& source, const std::string& job, const Selection& selection,
-               const io::Interrupt& interrupt)
+               bool hold_tables, const io::Interrupt& interrupt)
     : interrupt_(&interrupt) {
     connection_ =
         io::Connection::open(source, {job, "keeper", "UTF8", kLockTimeout, {}}, interrupt);
     for (int attempt = 1; attempt <= kAttempts; ++attempt) {
-        if (try_take(selection)) return;
+        if (try_take(selection, hold_tables)) return;
     }
     throw Error("tables were made or dropped on the source each time the snapshot was taken")
         .retryable(true)
@@ -61,7 +61,7 @@ void Keeper::lock_tables(const std::vector<TableInfo>& tables) {
     }
 }
 
-bool Keeper::try_take(const Selection& selection) {
+bool Keeper::try_take(const Selection& selection, bool hold_tables) {
     auto& source = *connection_;
     const Catalog before = read_catalog(source, select_relations(source, selection));
     source.execute({"begin_keeper", "begin isolation level repeatable read read only"});
@@ -69,7 +69,7 @@ bool Keeper::try_take(const Selection& selection) {
         // LOCK takes no snapshot, so the one exported next is newer than every lock: no table can
         // change its shape or be truncated between the two.
         const auto count = static_cast<std::int64_t>(before.tables.size());
-        if (count < before.lock_capacity / 2) lock_tables(before.tables);
+        if (hold_tables && count < before.lock_capacity / 2) lock_tables(before.tables);
     } catch (Error& error) {
         if (error.poisons_connection()) throw;
         source.execute({"rollback", "rollback"});

@@ -19,9 +19,10 @@ class Keeper {
   public:
     /// Locks the tables, then takes the snapshot, then reads the catalog in it; repeats that, with
     /// a bound, when a table came or went in between.
+    /// hold_tables: false takes no locks, for a source whose changes are captured.
     /// Throws: io::Error, with the lock's holder when a table stays locked.
     Keeper(const io::ConnInfo& source, const std::string& job, const Selection& selection,
-           const io::Interrupt& interrupt);
+           bool hold_tables, const io::Interrupt& interrupt);
 
     /// What `set transaction snapshot` takes.
     const std::string& exported() const noexcept { return exported_; }
@@ -36,7 +37,7 @@ class Keeper {
     void release() noexcept;
 
   private:
-    bool try_take(const Selection& selection);
+    bool try_take(const Selection& selection, bool hold_tables);
     void lock_tables(const std::vector<TableInfo>& tables);
 
     std::mutex mutex_;

@@ -7,8 +7,8 @@
 namespace pghaul::snapshot {
 namespace {
 
-constexpr std::array<std::string_view, 6> kNames = {"created", "schema",  "copying",
-                                                    "copied",  "indexed", "done"};
+constexpr std::array<std::string_view, 7> kNames = {"created", "captured", "schema", "copying",
+                                                    "copied",  "indexed",  "done"};
 
 }  // namespace
 

@@ -7,12 +7,13 @@
 namespace pghaul::snapshot {
 
 enum class Phase {
-    created,  // the journal exists, the target was seen to be empty
-    schema,   // being made on the target
-    copying,  // the plan is recorded; chunks are being loaded, finished tables get their indexes
-    copied,   // every chunk is loaded; the source is no longer read for rows
-    indexed,  // indexes, constraints, foreign keys, rest of the schema, sequences, views
-    done,     // statistics too: the target is ready
+    created,   // the journal exists, the target was seen to be empty
+    captured,  // changes are captured on every chosen table (never with --no-capture)
+    schema,    // being made on the target
+    copying,   // the plan is recorded; chunks are being loaded, finished tables get their indexes
+    copied,    // every chunk is loaded; the source is no longer read for rows
+    indexed,   // indexes, constraints, foreign keys, rest of the schema, sequences, views
+    done,      // statistics too, and with capture caught up once: the target is ready
 };
 
 std::string_view name_of(Phase phase);

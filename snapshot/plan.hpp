@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "snapshot/key_range.hpp"
+#include "snapshot/selection.hpp"
 #include "snapshot/table_info.hpp"
 
 namespace pghaul::snapshot {
@@ -63,7 +64,12 @@ struct Plan {
     std::vector<std::string> materialized_views;
     /// Partitioned tables, qualified: ANALYZE on one covers its leaves.
     std::vector<std::string> partition_roots;
-    /// True if the keeper can hold a lock on every table at once.
+    /// True if changes are captured while it is copied: snapshots may then mix.
+    bool capture = false;
+    /// What the user chose, for finding tables that are made later.
+    Selection selection;
+    /// True if the keeper holds a lock on every table at once. Never with capture: a TRUNCATE of
+    /// the application would wait for the whole copy.
     bool lock_all_tables = true;
     /// Encoding in which rows travel: the source's own.
     std::string encoding;

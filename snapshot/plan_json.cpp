@@ -97,25 +97,35 @@ json to_value(const TableInfo& info) {
     for (const auto& column : info.key) {
         key.push_back({column.name, column.type, column.operator_schema});
     }
+    json apply_key = json::array();
+    for (const auto& column : info.apply_key) {
+        apply_key.push_back({column.name, column.equals, column.text_tells, column.built_in});
+    }
+    const auto& shape = info.shape;
     json indexes = json::array();
     for (const auto& index : info.indexes) indexes.push_back(to_value(index));
-    return {{"oid", info.oid},
-            {"schema", info.schema},
-            {"name", info.name},
-            {"kind", static_cast<int>(info.kind)},
-            {"columns", columns},
-            {"key", key},
-            {"key_is_complete", info.key_is_complete},
-            {"heap_bytes", info.heap_bytes},
-            {"toast_bytes", info.toast_bytes},
-            {"index_bytes", info.index_bytes},
-            {"row_estimate", info.row_estimate},
-            {"pages", info.pages},
-            {"filenode", info.filenode},
-            {"config_condition", info.config_condition},
-            {"root_schema", info.root_schema},
-            {"root_name", info.root_name},
-            {"indexes", indexes}};
+    return {
+        {"oid", info.oid},
+        {"schema", info.schema},
+        {"name", info.name},
+        {"kind", static_cast<int>(info.kind)},
+        {"columns", columns},
+        {"key", key},
+        {"key_is_complete", info.key_is_complete},
+        {"apply_key", apply_key},
+        {"apply_index", info.apply_index},
+        {"shape", {shape.place, shape.columns, shape.indexes, shape.constraints, shape.triggers}},
+        {"subscribed", info.subscribed},
+        {"heap_bytes", info.heap_bytes},
+        {"toast_bytes", info.toast_bytes},
+        {"index_bytes", info.index_bytes},
+        {"row_estimate", info.row_estimate},
+        {"pages", info.pages},
+        {"filenode", info.filenode},
+        {"config_condition", info.config_condition},
+        {"root_schema", info.root_schema},
+        {"root_name", info.root_name},
+        {"indexes", indexes}};
 }
 
 TableInfo info_from(const json& value) {
@@ -131,6 +141,13 @@ TableInfo info_from(const json& value) {
         info.key.push_back({column.at(0), column.at(1), column.at(2)});
     }
     info.key_is_complete = value.at("key_is_complete");
+    for (const auto& column : value.at("apply_key")) {
+        info.apply_key.push_back({column.at(0), column.at(1), column.at(2), column.at(3)});
+    }
+    info.apply_index = value.at("apply_index");
+    const auto& shape = value.at("shape");
+    info.shape = {shape.at(0), shape.at(1), shape.at(2), shape.at(3), shape.at(4)};
+    info.subscribed = value.at("subscribed");
     info.heap_bytes = value.at("heap_bytes");
     info.toast_bytes = value.at("toast_bytes");
     info.index_bytes = value.at("index_bytes");
@@ -198,6 +215,10 @@ std::string to_json_without_tables(const Plan& plan) {
                  {"large_objects", objects},
                  {"materialized_views", plan.materialized_views},
                  {"partition_roots", plan.partition_roots},
+                 {"capture", plan.capture},
+                 {"selection",
+                  {plan.selection.schemas, plan.selection.exclude_schemas, plan.selection.tables,
+                   plan.selection.exclude_tables}},
                  {"lock_all_tables", plan.lock_all_tables},
                  {"encoding", plan.encoding}});
 }
@@ -218,6 +239,9 @@ Plan plan_from_json_without_tables(const std::string& text) {
     }
     plan.materialized_views = value.at("materialized_views").get<std::vector<std::string>>();
     plan.partition_roots = value.at("partition_roots").get<std::vector<std::string>>();
+    plan.capture = value.at("capture");
+    const auto& selection = value.at("selection");
+    plan.selection = {selection.at(0), selection.at(1), selection.at(2), selection.at(3)};
     plan.lock_all_tables = value.at("lock_all_tables");
     plan.encoding = value.at("encoding");
     return plan;

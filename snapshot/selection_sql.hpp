@@ -24,6 +24,7 @@ inline constexpr io::Query kListRelations{"list_relations", R"sql(
        and c.relpersistence <> 't'
        and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast', 'pghaul')
        and n.nspname !~ '^pg_(temp|toast_temp)_'
+       and c.relname !~ '^pghaul/'
        and (not exists (
                select 1
                  from pg_catalog.pg_depend as d
@@ -48,6 +49,7 @@ inline constexpr io::Query kMatchTables{"match_tables", R"sql(
                 else n.nspname operator(pg_catalog.~) $1::pg_catalog.text
            end
        and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast', 'pghaul')
+       and c.relname !~ '^pghaul/'
 )sql"};
 
 /// $1 name regex. Rows: oid.

@@ -30,6 +30,33 @@ struct KeyColumn {
     bool operator==(const KeyColumn&) const = default;
 };
 
+/// A column of the key by which changes are applied: together they name one row.
+struct ApplyColumn {
+    std::string name;
+    /// operator("schema".=): equality as the key's index understands it.
+    std::string equals;
+    /// True if equal values always have the same text, so that a hash of it can cut the keys.
+    bool text_tells = false;
+    /// True for a type that the server itself brings.
+    bool built_in = false;
+
+    bool operator==(const ApplyColumn&) const = default;
+};
+
+/// What ALTER can change about a table, as digests: to name what was changed during a job.
+struct TableShape {
+    std::string place;  // name, schema, persistence, parent, bounds
+    std::string columns;
+    std::string indexes;
+    std::string constraints;
+    std::string triggers;
+
+    bool operator==(const TableShape&) const = default;
+};
+
+/// What differs, for people: "columns, indexes"; empty if nothing does.
+std::string shape_changes(const TableShape& before, const TableShape& now);
+
 /// An index of a table, with the constraint that it stands for.
 struct IndexInfo {
     Oid oid = 0;
@@ -67,6 +94,13 @@ struct TableInfo {
     std::vector<KeyColumn> key;
     /// True if `key` has all of that index's columns, i.e. names one row.
     bool key_is_complete = false;
+    /// All columns of that same index; empty: keyless, the whole row is the key.
+    std::vector<ApplyColumn> apply_key;
+    /// The index behind apply_key; 0 if there is none.
+    Oid apply_index = 0;
+    TableShape shape;
+    /// True if rows arrive by logical replication, which fires no statement triggers.
+    bool subscribed = false;
     std::int64_t heap_bytes = 0;
     std::int64_t toast_bytes = 0;
     std::int64_t index_bytes = 0;
@@ -84,6 +118,11 @@ struct TableInfo {
     std::int64_t bytes() const { return heap_bytes + toast_bytes; }
     /// "schema"."name"
     std::string qualified() const;
+    /// a, b — quoted.
+    std::string column_list() const;
+    /// " (a, b)" for COPY, or nothing for a table without columns, which has no other way to say
+    /// so.
+    std::string copy_columns() const;
     /// schema.name for people: quoted only where psql would.
     std::string display() const;
 };

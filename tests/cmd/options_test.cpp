@@ -44,7 +44,7 @@ TEST(Options, HaveTheDefaultsThatTheHelpTells) {
     EXPECT_EQ(options.command, Command::run);
     EXPECT_EQ(options.job, "old");
     EXPECT_EQ(options.jobs, 2);
-    EXPECT_EQ(options.chunk_bytes, 256 << 20);
+    EXPECT_FALSE(options.chunk_bytes) << "it depends on the database";
     EXPECT_EQ(options.format, snapshot::FormatChoice::automatic);
     EXPECT_TRUE(options.freeze);
     EXPECT_EQ(options.until, Until::indexed);
@@ -54,6 +54,11 @@ TEST(Options, HaveTheDefaultsThatTheHelpTells) {
                  options.restart_copy || options.source_is_quiet || options.max_runtime ||
                  options.stop_at);
     EXPECT_TRUE(options.selection.everything());
+}
+
+TEST(Options, TakeTheAutomaticChunkSizeByName) {
+    EXPECT_FALSE(run_with({"--chunk-size", "auto"}).chunk_bytes);
+    EXPECT_EQ(run_with({"--chunk-size", "256MB"}).chunk_bytes, 256 << 20);
 }
 
 TEST(Options, AreAllBound) {

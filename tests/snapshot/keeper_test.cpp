@@ -12,7 +12,7 @@ using test::connect;
 class KeeperTest : public test::SourceTest {
   protected:
     Keeper keeper(const Selection& selection = {}) {
-        return Keeper(io::ConnInfo::parse(database_), "test", selection, interrupt_);
+        return Keeper(io::ConnInfo::parse(database_), "test", selection, true, interrupt_);
     }
     /// Rows of table t in a session that has imported the snapshot.
     std::string rows_as_of(const Keeper& keeper) {
@@ -24,7 +24,7 @@ class KeeperTest : public test::SourceTest {
 
 TEST_F(KeeperTest, ShowsEveryStreamTheDatabaseAsOfOneMoment) {
     sql("create table t (id int); insert into t select generate_series(1, 10)");
-    Keeper keeper(io::ConnInfo::parse(database_), "test", {}, interrupt_);
+    Keeper keeper(io::ConnInfo::parse(database_), "test", {}, true, interrupt_);
     sql("insert into t select generate_series(1, 5)");
     EXPECT_EQ(rows_as_of(keeper), "10");
     sql("delete from t");
@@ -36,7 +36,7 @@ TEST_F(KeeperTest, LeavesOutTransactionsThatAreStillOpen) {
     sql("create table t (id int)");
     auto writer = connect(database_, interrupt_);
     writer.execute({"write", "begin; insert into public.t values (1)"});
-    Keeper keeper(io::ConnInfo::parse(database_), "test", {}, interrupt_);
+    Keeper keeper(io::ConnInfo::parse(database_), "test", {}, true, interrupt_);
     const auto writers_id =
         writer.query_value({"id", "select pg_catalog.pg_current_xact_id()::pg_catalog.text"});
     writer.execute({"commit", "commit"});
@@ -51,7 +51,7 @@ TEST_F(KeeperTest, LetsNobodyTruncateOrDropAChosenTableWhileItIsHeld) {
     sql("create table t (id int); create table other (id int)");
     Keeper keeper(io::ConnInfo::parse(database_), "test",
                   {.schemas = {}, .exclude_schemas = {}, .tables = {"t"}, .exclude_tables = {}},
-                  interrupt_);
+                  true, interrupt_);
     EXPECT_ANY_THROW(sql("set lock_timeout = '50ms'; truncate t"));
     EXPECT_ANY_THROW(sql("set lock_timeout = '50ms'; drop table t"));
     sql("set lock_timeout = '5s'; insert into t values (1); truncate other");
@@ -68,7 +68,7 @@ TEST_F(KeeperTest, LetsNobodyTruncateOrDropAChosenTableWhileItIsHeld) {
 TEST_F(KeeperTest, LocksMoreTablesThanOneStatementNames) {
     sql("do $$ begin for i in 1..750 loop execute format('create table t%s ()', i); end loop; "
         "end $$");
-    Keeper keeper(io::ConnInfo::parse(database_), "test", {}, interrupt_);
+    Keeper keeper(io::ConnInfo::parse(database_), "test", {}, true, interrupt_);
     EXPECT_EQ(test::psql(database_,
                          "select count(*) from pg_locks l join pg_class c on "
                          "c.oid = l.relation where c.relname ~ '^t[0-9]+$' and "
@@ -81,7 +81,7 @@ TEST_F(KeeperTest, TakesNoLocksWhenTheyWouldNotFit) {
     sql("do $$ begin for i in 1.." + std::to_string(capacity / 2) +
         " loop execute format('create table t%s ()', i); "
         "if i % 500 = 0 then commit; end if; end loop; end $$");
-    Keeper keeper(io::ConnInfo::parse(database_), "test", {}, interrupt_);
+    Keeper keeper(io::ConnInfo::parse(database_), "test", {}, true, interrupt_);
     EXPECT_EQ(test::psql(database_,
                          "select count(*) from pg_locks l join pg_class c on "
                          "c.oid = l.relation where c.relname ~ '^t[0-9]+$'"),
@@ -110,7 +110,7 @@ TEST_F(KeeperTest, LooksAgainWhenATableIsDroppedBeforeItIsLocked) {
     auto dropper = connect(database_, interrupt_);
     dropper.execute({"drop", "begin; drop table public.t"});
     auto taken = std::async(std::launch::async, [&] {
-        Keeper taking(io::ConnInfo::parse(database_), "test", {}, interrupt_);
+        Keeper taking(io::ConnInfo::parse(database_), "test", {}, true, interrupt_);
         return taking.catalog().tables.size();
     });
     EXPECT_TRUE(test::eventually([&] {
@@ -128,7 +128,7 @@ TEST_F(KeeperTest, LooksAgainWhenATableIsRenamedBeforeItIsLocked) {
     auto renamer = connect(database_, interrupt_);
     renamer.execute({"rename", "begin; alter table public.t rename to renamed"});
     auto taken = std::async(std::launch::async, [&] {
-        Keeper taking(io::ConnInfo::parse(database_), "test", {}, interrupt_);
+        Keeper taking(io::ConnInfo::parse(database_), "test", {}, true, interrupt_);
         return taking.catalog().tables.front().name;
     });
     EXPECT_TRUE(test::eventually([&] {

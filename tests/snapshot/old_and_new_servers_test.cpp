@@ -18,7 +18,7 @@ class OnServer : public testing::TestWithParam<int> {
         test::create_database(cluster, name);
         database_ = cluster.conninfo(name);
     }
-    Keeper keeper() { return Keeper(io::ConnInfo::parse(database_), "test", {}, interrupt_); }
+    Keeper keeper() { return Keeper(io::ConnInfo::parse(database_), "test", {}, true, interrupt_); }
     void sql(const std::string& text) { test::psql(database_, text); }
 
     static inline int number_ = 0;

@@ -1,0 +1,156 @@
+#include "cmd/job_claim.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "io/error.hpp"
+#include "io/failpoint.hpp"
+#include "io/sql.hpp"
+#include "snapshot/catalog.hpp"
+#include "snapshot/selection.hpp"
+
+namespace pghaul::cmd {
+namespace {
+
+using io::Connection;
+using io::Error;
+using io::ExitCode;
+using snapshot::Phase;
+
+// Before anything has begun, a lock in the way is better named soon than waited for.
+constexpr std::chrono::seconds kProbeLockTimeout{10};
+
+/// The process, for whoever asks who runs the job.
+std::string runner() {
+    std::array<char, 256> host{};
+    ::gethostname(host.data(), host.size() - 1);
+    return fmt::format("{} on {}", ::getpid(), host.data());
+}
+
+[[noreturn]] void refuse_other_source(const snapshot::JobRecord& record) {
+    throw Error(fmt::format("job {} in this target copies from {}, which is not the given source",
+                            record.job, record.source))
+        .exit_code(ExitCode::no_go)
+        .hint(
+            "give that source, another --job and an empty target, or begin anew after pghaul "
+            "drop");
+}
+
+void check_same_job(const snapshot::JobRecord& record, const RunContext& run) {
+    if (record.source_identity != run.facts.source_identity) refuse_other_source(record);
+    if (record.settings != settings_of(run.options)) {
+        throw Error(
+            fmt::format("job {} was begun with other choices: {}", record.job, record.settings))
+            .exit_code(ExitCode::no_go)
+            .hint(
+                "use the same -n -N -t -T, --no-owner and --no-privileges, or begin anew "
+                "with an empty target after pghaul drop");
+    }
+    if (record.capture == run.options.no_capture) {
+        throw Error(fmt::format("job {} was begun {} capture", record.job,
+                                record.capture ? "with" : "without"))
+            .exit_code(ExitCode::no_go)
+            .hint(record.capture ? "leave --no-capture out, or begin anew after pghaul drop"
+                                 : "use --no-capture, or begin anew after pghaul drop");
+    }
+}
+
+void check_hazards(RunContext& run, Connection& source, bool check_target_empty) {
+    const auto chosen = snapshot::select_relations(source, run.options.selection);
+    const auto catalog = snapshot::read_catalog(source, chosen);
+    const auto hazards = find_hazards(source, run.journal.connection(), run.options, chosen,
+                                      catalog, check_target_empty);
+    refuse_if_no_go(hazards);
+    for (const auto& hazard : hazards) {
+        if (hazard.weight == Hazard::Weight::warning) {
+            spdlog::warn("{}\nHINT: {}", hazard.message, hazard.fix);
+        }
+    }
+}
+
+void insert_job(RunContext& run) {
+    run.journal.create();
+    snapshot::JobRecord record;
+    record.job = run.options.job;
+    record.version = PGHAUL_VERSION;
+    record.source = run.source.display();
+    record.source_identity = run.facts.source_identity;
+    record.settings = settings_of(run.options);
+    record.runner = runner();
+    record.capture = !run.options.no_capture;
+    run.journal.insert(record);
+    io::failpoint(io::Failpoint::journal_created);
+}
+
+}  // namespace
+
+void claim_job(RunContext& run) {
+    run.journal.lock();
+    auto source = run.open_source("plan", kProbeLockTimeout);
+    run.facts = check_servers(source, run.journal.connection(), run.options, run.interrupt);
+    const auto record = run.journal.find();
+    if (record) {
+        check_same_job(*record, run);
+        run.phase = record->phase;
+        run.resumed = true;
+    }
+    // Until the schema is begun, nothing in the target is ours.
+    if (run.phase < Phase::copied) check_hazards(run, source, run.phase == Phase::created);
+    if (!record) insert_job(run);
+    run.capture = !run.options.no_capture;
+    run.job_id = run.journal.find()->job_id;
+    run.journal.begin_run(runner(), PGHAUL_VERSION);
+    if (run.capture) snapshot::end_leftover_sessions(source, run.options.job, run.interrupt);
+    if (run.resumed) {
+        spdlog::info("job {} goes on at phase {} (begun {})", run.options.job,
+                     snapshot::name_of(run.phase), record->created_at);
+    }
+    if (run.options.restart_copy && run.phase >= Phase::copied) {
+        spdlog::warn("the copy is complete, so --restart-copy has nothing to restart");
+    }
+}
+
+void claim_live_job(RunContext& run) {
+    run.journal.lock();
+    const auto record = run.journal.find();
+    if (!record) {
+        throw Error("there is no job " + run.options.job + " in " +
+                    run.journal.connection().server_name())
+            .hint("check --target and --job; pghaul run begins a job");
+    }
+    auto source = run.open_source("plan", kProbeLockTimeout);
+    run.facts = check_servers(source, run.journal.connection(), run.options, run.interrupt);
+    if (record->source_identity != run.facts.source_identity) refuse_other_source(*record);
+    if (!record->capture || record->phase < Phase::indexed) {
+        throw Error(record->capture
+                        ? fmt::format("job {} is at phase {}: its copy is not complete",
+                                      record->job, snapshot::name_of(record->phase))
+                        : fmt::format("job {} copies without capture, so there are no changes to "
+                                      "take over",
+                                      record->job))
+            .exit_code(ExitCode::no_go)
+            .hint(record->capture ? "let pghaul run finish first"
+                                  : "without capture, pghaul run is the whole move");
+    }
+    run.phase = record->phase;
+    run.resumed = true;
+    run.capture = true;
+    run.job_id = record->job_id;
+    run.plan = run.journal.read_plan();
+    run.journal.begin_run(runner(), PGHAUL_VERSION);
+    snapshot::end_leftover_sessions(source, run.options.job, run.interrupt);
+}
+
+std::string settings_of(const Options& options) {
+    const auto& selection = options.selection;
+    return fmt::format(
+        "-n {} -N {} -t {} -T {}{}{}", io::array_literal(selection.schemas),
+        io::array_literal(selection.exclude_schemas), io::array_literal(selection.tables),
+        io::array_literal(selection.exclude_tables), options.no_owner ? " --no-owner" : "",
+        options.no_privileges ? " --no-privileges" : "");
+}
+
+}  // namespace pghaul::cmd

@@ -1,0 +1,24 @@
+// Claims the job for this run: is it ours, is it new, does it fit what was asked for, does anything
+// forbid it? Nothing is touched on either server before all of that is answered.
+// Thread: the run's main thread.
+#pragma once
+
+#include <string>
+
+#include "cmd/run_context.hpp"
+
+namespace pghaul::cmd {
+
+/// Takes the job's lock, looks at both servers, writes the job down if it is new and begins a run
+/// of it. Fills the context's facts, phase and resumed.
+/// Throws: io::Error (no_go if it must not go on, stopped if another run holds the job).
+void claim_job(RunContext& run);
+
+/// The same for a job whose copy is complete and whose changes are captured (follow, cutover).
+/// Fills the plan too.
+void claim_live_job(RunContext& run);
+
+/// What must stay the same when a job goes on, as the journal keeps it.
+std::string settings_of(const Options& options);
+
+}  // namespace pghaul::cmd

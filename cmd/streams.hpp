@@ -1,0 +1,19 @@
+// The streams of a run: -j threads that work a queue off until it is empty or the run's time is up.
+// Thread: the run's main thread starts them and returns when all have ended.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "cmd/run_context.hpp"
+#include "loader/work_queue.hpp"
+
+namespace pghaul::cmd {
+
+/// exported: the snapshot the streams read by; empty if nothing is left to read. snapshot_number:
+/// its number in the journal. truncated_since: see loader/copy_chunk.hpp; may be empty.
+/// Throws: what ended the first stream that failed. Whether the queue is done, the caller asks it.
+void run_streams(RunContext& run, loader::WorkQueue& queue, const std::string& exported,
+                 int snapshot_number, const std::function<bool(snapshot::Oid)>& truncated_since);
+
+}  // namespace pghaul::cmd

@@ -1,0 +1,137 @@
+#include "cmd/target_schema.hpp"
+
+#include <fmt/format.h>
+
+#include <set>
+
+#include "cmd/retry.hpp"
+#include "cmd/streams.hpp"
+#include "io/error.hpp"
+#include "io/failpoint.hpp"
+#include "loader/foreign_keys.hpp"
+#include "loader/parallel.hpp"
+#include "loader/sequences.hpp"
+
+namespace pghaul::cmd {
+namespace {
+
+using io::Connection;
+using io::Failpoint;
+using io::failpoint;
+
+/// A view that can't be filled could not be on the source either: that is a problem of its own.
+void refresh(Connection& target, snapshot::Journal& journal, const std::string& view) {
+    const std::string subject = "materialized view " + view;
+    try {
+        target.execute({"refresh_view", "refresh materialized view " + view});
+        target.execute({"analyze_view", "analyze " + view});
+        journal.forget_problem(subject);
+    } catch (const io::Error& error) {
+        if (error.poisons_connection() || error.retryable()) throw;
+        journal.note_problem(subject, fmt::format("{}; the view is not filled; mend the cause, "
+                                                  "then: refresh materialized view {}",
+                                                  error.what(), view));
+    }
+}
+
+void refresh_all(RunContext& run) {
+    auto target = run.open_target("refresh");
+    for (const auto& view : run.plan.materialized_views) refresh(target, run.journal, view);
+}
+
+void make_foreign_keys(RunContext& run) {
+    loader::make_foreign_keys(
+        run.plan.foreign_keys, run.journal,
+        [&](const std::string& role) { return run.open_target(role); }, run.options.jobs,
+        run.progress);
+}
+
+}  // namespace
+
+std::set<snapshot::Oid> made_by_pghaul(const snapshot::Plan& plan) {
+    std::set<snapshot::Oid> made;
+    for (const auto& table : plan.tables) {
+        for (const auto& index : table.info.indexes) {
+            made.insert(index.oid);
+            if (index.constraint_oid != 0) made.insert(index.constraint_oid);
+        }
+    }
+    for (const auto& key : plan.foreign_keys) made.insert(key.oid);
+    return made;
+}
+
+void set_sequences(RunContext& run) {
+    retry(run, "sequences", [&] {
+        failpoint(Failpoint::sequences_before);
+        auto source = run.open_source("sequences");
+        auto target = run.open_target("sequences");
+        loader::set_sequences(source, target, run.plan.sequences);
+        failpoint(Failpoint::sequences_after);
+    });
+}
+
+void finish_tables_left(RunContext& run, Steps& steps) {
+    if (run.journal.finished_tables().size() == run.plan.tables.size()) return;
+    steps.begin("indexes");
+    loader::WorkQueue queue(run.plan, run.journal.loaded(), run.journal.finished_tables(),
+                            {run.options.jobs, true, &run.progress, [] {}});
+    run_streams(run, queue, {}, 0, {});
+    if (!queue.all_done()) stop_early(run);
+    steps.end();
+}
+
+void make_rest_of_schema(RunContext& run, Steps& steps) {
+    const auto made = made_by_pghaul(run.plan);
+    // Where the session may not switch foreign keys off, they come at cutover.
+    const bool keys_later = run.capture && run.apply_mode == delta::ApplyMode::guarded;
+    const auto restore = [&](loader::RestPart part, const loader::RestoreOptions& from) {
+        auto options = run.schema_options();
+        if (keys_later) options.absent_foreign_keys = &run.plan.foreign_keys;
+        loader::restore_rest(run.facts.tools, run.archive(), run.target, options, part, made, from,
+                             run.interrupt);
+    };
+    steps.once_from_mark("rest of the indexes", [&](const loader::RestoreOptions& from) {
+        failpoint(Failpoint::rest_before);
+        restore(loader::RestPart::indexes, from);
+    });
+    if (!keys_later) steps.once("foreign keys", [&] { make_foreign_keys(run); });
+    steps.once_from_mark("rest of the schema", [&](const loader::RestoreOptions& from) {
+        restore(loader::RestPart::others, from);
+        failpoint(Failpoint::rest_after);
+    });
+    steps.once("materialized views", [&] {
+        refresh_all(run);
+        failpoint(Failpoint::views_refreshed);
+    });
+}
+
+void validate_foreign_keys(RunContext& run, Steps& steps) {
+    steps.begin("foreign keys");
+    make_foreign_keys(run);
+    auto source = run.open_source("foreign keys");
+    auto target = run.open_target("foreign keys");
+    loader::comment_foreign_keys(source, target, run.plan.foreign_keys);
+    steps.end();
+}
+
+void refresh_views(RunContext& run, Steps& steps) {
+    if (run.plan.materialized_views.empty()) return;
+    steps.begin("materialized views");
+    refresh_all(run);
+    steps.end();
+}
+
+void update_statistics(RunContext& run, Steps& steps) {
+    steps.once("statistics", [&] {
+        const auto& roots = run.plan.partition_roots;
+        const auto statement = [&](std::size_t i) { return "analyze " + roots[i]; };
+        loader::for_each_parallel(
+            roots.size(), run.options.jobs, "analyze",
+            [&](const std::string& role) { return run.open_target(role); }, run.progress, statement,
+            [&](Connection& target, std::size_t i) {
+                target.execute({"analyze", statement(i)});
+            });
+    });
+}
+
+}  // namespace pghaul::cmd

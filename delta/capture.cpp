@@ -1,0 +1,362 @@
+#include "delta/capture.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <set>
+
+#include "delta/capture_sql.hpp"
+#include "io/failpoint.hpp"
+#include "io/transaction.hpp"
+#include "snapshot/catalog.hpp"
+
+namespace pghaul::delta {
+namespace {
+
+using io::Connection;
+using io::Error;
+using io::ExitCode;
+using snapshot::TableInfo;
+using snapshot::TableKind;
+
+// 150 attempts of half a second and pauses of up to 2 s: a few minutes, then a person decides.
+constexpr int kAttempts = 150;
+constexpr int kLongestPauseMs = 2000;
+
+int pause_ms(int attempt) {
+    thread_local std::minstd_rand random{std::random_device{}()};
+    const int full = std::min(100 << std::min(attempt, 5), kLongestPauseMs);
+    return full / 2 + static_cast<int>(random() % static_cast<unsigned>(full / 2 + 1));
+}
+
+/// Transition tables exist neither on partitions nor on inheritance children, and logical
+/// replication fires row triggers only.
+bool by_row(const TableInfo& table) { return table.kind != TableKind::plain || table.subscribed; }
+
+/// Trigger, its event and what it refers to.
+struct TriggerKind {
+    const char* what;
+    const char* event;
+    const char* how;
+};
+
+std::vector<TriggerKind> triggers_of(const TableInfo& table) {
+    const TriggerKind truncate{"truncate", "truncate", "for each statement"};
+    if (by_row(table)) {
+        return {{"row", "insert or update or delete", "for each row"}, truncate};
+    }
+    return {{"insert", "insert", "referencing new table as new_rows for each statement"},
+            {"update", "update",
+             "referencing old table as old_rows new table as new_rows for each statement"},
+            {"delete", "delete", "referencing old table as old_rows for each statement"},
+            truncate};
+}
+
+/// a.k, a.l — the captured columns of a row variable or an alias.
+std::string columns_of(const TableInfo& table, const std::string& alias) {
+    std::string text;
+    for (const auto& name : captured_columns(table)) {
+        text += (text.empty() ? "" : ", ") + alias + "." + io::quote_ident(name);
+    }
+    return text;
+}
+
+std::string with_comma(const std::string& columns) { return columns.empty() ? "" : ", " + columns; }
+
+std::string statement_body(const std::string& delta, const TableInfo& table) {
+    // A key that stays the same needs one delta row, not two; UNION finds those, where the key's
+    // types surely have the equality that it needs.
+    const bool can_compare =
+        !table.apply_key.empty() && std::all_of(table.apply_key.begin(), table.apply_key.end(),
+                                                [](const auto& column) { return column.built_in; });
+    return fmt::format(R"sql(
+    if tg_op = 'INSERT' then
+        insert into {0} select pg_catalog.txid_current(){1} from new_rows as n;
+    elsif tg_op = 'DELETE' then
+        insert into {0} select pg_catalog.txid_current(){2} from old_rows as o;
+    elsif tg_op = 'UPDATE' then
+        insert into {0} select pg_catalog.txid_current(), u.*
+          from (select {3} from old_rows as o {5} select {4} from new_rows as n) as u;
+)sql",
+                       delta, with_comma(columns_of(table, "n")),
+                       with_comma(columns_of(table, "o")), columns_of(table, "o"),
+                       columns_of(table, "n"), can_compare ? "union" : "union all");
+}
+
+std::string row_body(const std::string& delta, const TableInfo& table) {
+    const auto old_row = columns_of(table, "old");
+    const auto new_row = columns_of(table, "new");
+    return fmt::format(R"sql(
+    if tg_op = 'INSERT' then
+        insert into {0} values (pg_catalog.txid_current(){1});
+    elsif tg_op = 'DELETE' then
+        insert into {0} values (pg_catalog.txid_current(){2});
+    elsif tg_op = 'UPDATE' then
+        insert into {0} values (pg_catalog.txid_current(){2});
+        if row({3}) operator(pg_catalog.*<>) row({4}) then
+            insert into {0} values (pg_catalog.txid_current(){1});
+        end if;
+)sql",
+                       delta, with_comma(new_row), with_comma(old_row), old_row, new_row);
+}
+
+std::string create_delta_sql(const CaptureSite& site, const TableInfo& table) {
+    std::string columns;
+    int number = 0;
+    for (const auto& name : captured_columns(table)) {
+        columns += fmt::format(", {} as k{}", io::quote_ident(name), ++number);
+    }
+    // Taken from the table itself, the columns have its types, lengths and collations.
+    return fmt::format(
+        "create table if not exists {} as select pg_catalog.txid_current() as x{} from only {} "
+        "with no data",
+        delta_table(site, table.oid), columns, table.qualified());
+}
+
+std::string create_triggers_sql(const CaptureSite& site, const TableInfo& table) {
+    std::string sql;
+    for (const auto& trigger : triggers_of(table)) {
+        const auto name = capture_trigger(site, trigger.what);
+        sql += fmt::format(
+            "drop trigger if exists {0} on {1}; "
+            "create trigger {0} after {2} on {1} {3} execute procedure {4}(); "
+            "alter table only {1} enable always trigger {0}; ",
+            name, table.qualified(), trigger.event, trigger.how, trigger_function(site, table.oid));
+    }
+    return sql;
+}
+
+/// Tables whose capture is complete, by oid: (triggers, of them always firing).
+std::map<snapshot::Oid, std::pair<int, int>> captured(Connection& source, const std::string& job) {
+    std::map<snapshot::Oid, std::pair<int, int>> found;
+    const auto rows = source.query(kListCaptured, {name_prefix(job)});
+    for (int row = 0; row < rows.rows(); ++row) {
+        found[static_cast<snapshot::Oid>(rows.integer(row, 0))] = {
+            static_cast<int>(rows.integer(row, 1)), static_cast<int>(rows.integer(row, 2))};
+    }
+    return found;
+}
+
+bool complete(const std::map<snapshot::Oid, std::pair<int, int>>& found, const TableInfo& table) {
+    const auto at = found.find(table.oid);
+    const auto wanted = static_cast<int>(triggers_of(table).size());
+    return at != found.end() && at->second == std::pair(wanted, wanted);
+}
+
+std::string blockers_of(Connection& source, snapshot::Oid table, InTheWay kind) {
+    const auto text = describe(find_blockers(source, {table}, kind, std::chrono::milliseconds(0)));
+    return text.empty() ? "a transaction that has ended by now" : text;
+}
+
+std::string choose_schema(Connection& source, const std::vector<TableInfo>& tables) {
+    const auto may = source.query_row(kMayCreate, {""});
+    if (may.boolean(0, 1) && may.boolean(0, 2)) return "pghaul";
+    if (!may.boolean(0, 1) && may.boolean(0, 0)) {
+        source.execute({"create_capture_schema",
+                        "create schema pghaul; comment on schema pghaul is 'captured changes of "
+                        "pghaul; remove them with: pghaul drop'"});
+        return "pghaul";
+    }
+    std::vector<snapshot::Oid> oids;
+    for (const auto& table : tables) oids.push_back(table.oid);
+    const auto others = source.query(kSchemasToUse, {snapshot::oid_array(oids)});
+    if (others.rows() > 0) return others.string(0, 0);
+    throw Error(fmt::format("role {} may create tables nowhere in the source, so changes can't be "
+                            "captured",
+                            may.text(0, 4)))
+        .exit_code(ExitCode::no_go)
+        .hint(fmt::format("grant create on database {} to {}; or: create schema pghaul "
+                          "authorization {}; or stop all writes and use --no-capture",
+                          io::quote_ident(may.text(0, 3)), io::quote_ident(may.text(0, 4)),
+                          io::quote_ident(may.text(0, 4))));
+}
+
+}  // namespace
+
+bool is_captured(const TableInfo& table) { return table.kind != TableKind::extension_config; }
+
+std::vector<std::string> captured_columns(const TableInfo& table) {
+    std::vector<std::string> names;
+    for (const auto& column : table.apply_key) names.push_back(column.name);
+    if (!names.empty()) return names;
+    for (const auto& column : table.columns) names.push_back(column.name);
+    return names;
+}
+
+std::string function_sql(const CaptureSite& site, const TableInfo& table) {
+    const auto delta = delta_table(site, table.oid);
+    const std::string body = fmt::format(
+        "\nbegin{}    elsif tg_op = 'TRUNCATE' then\n        insert into {} values "
+        "(pg_catalog.txid_current(), tg_relid);\n    end if;\n    return null;\nend\n",
+        by_row(table) ? row_body(delta, table) : statement_body(delta, table),
+        truncated_table(site));
+    return fmt::format(
+        "create or replace function {}() returns trigger language plpgsql security definer "
+        "set search_path = '' as {}",
+        trigger_function(site, table.oid), io::quote_literal(body));
+}
+
+std::optional<CaptureSite> find_site(Connection& source, const std::string& job) {
+    const auto rows = source.query(kFindSite, {name_prefix(job)});
+    if (rows.rows() == 0) return std::nullopt;
+    return CaptureSite{job, rows.string(0, 0)};
+}
+
+CaptureSite make_site(Connection& source, const std::string& job, const std::string& job_id,
+                      const std::string& target, const std::vector<TableInfo>& tables) {
+    auto site = find_site(source, job);
+    if (!site) {
+        io::Transaction transaction(source);
+        site = CaptureSite{job, choose_schema(source, tables)};
+        source.execute(
+            {"create_site",
+             fmt::format("create table {} (job_id text not null, target text not null, made_at "
+                         "timestamptz not null); create table {} (x bigint not null, relid oid not "
+                         "null)",
+                         state_table(*site), truncated_table(*site))});
+        source.query({"note_site", fmt::format("insert into {} values ($1, $2, "
+                                               "pg_catalog.clock_timestamp())",
+                                               state_table(*site))},
+                     {job_id, target});
+        transaction.commit();
+        io::failpoint(io::Failpoint::capture_site_made);
+        return *site;
+    }
+    const auto state = source.query_row(
+        {"read_site", fmt::format("select job_id, target from {}", state_table(*site))});
+    if (state.text(0, 0) == job_id) return *site;
+    throw Error(fmt::format("another job named {} captures this source, for the target {}", job,
+                            state.text(0, 1)))
+        .exit_code(ExitCode::no_go)
+        .hint(
+            "give this job another name with --job; if that other one is over: pghaul drop "
+            "--job " +
+            job + " with only --source");
+}
+
+void with_short_locks(Connection& source, snapshot::Oid table, const std::string& display,
+                      InTheWay kind, const io::Interrupt& interrupt,
+                      const std::function<void(const std::string&)>& waiting,
+                      const std::function<void()>& body) {
+    for (int attempt = 1;; ++attempt) {
+        try {
+            io::Transaction transaction(source);
+            source.execute({"short_lock_timeout",
+                            fmt::format("set local lock_timeout to {}", kShortLock.count())});
+            body();
+            transaction.commit();
+            return;
+        } catch (Error& error) {
+            const bool in_the_way = error.sqlstate() == "55P03" || error.sqlstate() == "40P01";
+            if (error.context().empty()) error.context(display);
+            if (!in_the_way || error.poisons_connection()) throw;
+            const auto blockers = blockers_of(source, table, kind);
+            if (attempt == kAttempts) {
+                throw Error(fmt::format("{} stays locked: {} attempts to lock it for {} ms failed",
+                                        display, attempt, kShortLock.count()))
+                    .sqlstate(error.sqlstate())
+                    .detail("in the way: " + blockers)
+                    .exit_code(ExitCode::stopped)
+                    .hint(
+                        "end that transaction (for a prepared one: COMMIT PREPARED or ROLLBACK "
+                        "PREPARED), then run again");
+            }
+            waiting(blockers);
+            interrupt.sleep_ms(pause_ms(attempt));
+        }
+    }
+}
+
+void install(Connection& source, const CaptureSite& site, const TableInfo& table,
+             const io::Interrupt& interrupt,
+             const std::function<void(const std::string&)>& waiting) {
+    if (!is_captured(table) || complete(captured(source, site.job), table)) return;
+    with_short_locks(
+        source, table.oid, table.display(), InTheWay::writers, interrupt, waiting, [&] {
+            // The one place that waits; once it is held, nothing below does.
+            source.execute({"lock_for_capture", "lock table only " + table.qualified() +
+                                                    " in share row exclusive mode"});
+            source.execute({"create_delta", create_delta_sql(site, table)});
+            source.execute({"create_capture_function", function_sql(site, table)});
+            source.execute({"create_capture_triggers", create_triggers_sql(site, table)});
+        });
+    io::failpoint(io::Failpoint::capture_installed);
+}
+
+std::vector<std::string> uncaptured(Connection& source, const CaptureSite& site,
+                                    const std::vector<TableInfo>& tables) {
+    const auto found = captured(source, site.job);
+    std::vector<std::string> names;
+    for (const auto& table : tables) {
+        if (is_captured(table) && !complete(found, table)) names.push_back(table.display());
+    }
+    return names;
+}
+
+std::string prepared_blockers(Connection& source, const std::vector<TableInfo>& tables) {
+    std::vector<snapshot::Oid> oids;
+    for (const auto& table : tables) oids.push_back(table.oid);
+    const auto rows = source.query(kPreparedBlockers, {snapshot::oid_array(oids)});
+    std::string text;
+    for (int row = 0; row < rows.rows(); ++row) {
+        text += fmt::format("{}{} of {} on {}", row == 0 ? "" : ", ", rows.text(row, 0),
+                            rows.text(row, 1), rows.text(row, 2));
+    }
+    return text;
+}
+
+Removed remove_all(Connection& source, const std::string& job, const io::Interrupt& interrupt) {
+    Removed removed;
+    std::map<std::string, std::vector<std::string>> triggers;
+    const auto rows = source.query(kListOurTriggers, {name_prefix(job)});
+    for (int row = 0; row < rows.rows(); ++row) {
+        triggers[rows.string(row, 0)].push_back(rows.string(row, 1));
+    }
+    for (const auto& [table, names] : triggers) {
+        const auto oid = source.query_value(
+            {"oid_of", "select pg_catalog.to_regclass($1)::pg_catalog.oid"}, {table});
+        with_short_locks(
+            source, static_cast<snapshot::Oid>(std::stoul(oid)), table, InTheWay::anybody,
+            interrupt, [](const std::string&) {},
+            [&] {
+                for (const auto& name : names) {
+                    source.execute({"drop_trigger", "drop trigger if exists " +
+                                                        io::quote_ident(name) + " on " + table});
+                }
+            });
+        removed.triggers += static_cast<int>(names.size());
+        io::failpoint(io::Failpoint::capture_removed);
+    }
+    const auto objects = source.query(kListOurObjects, {name_prefix(job)});
+    for (int row = 0; row < objects.rows(); ++row) {
+        source.execute({"drop_object", objects.text(row, 0)});
+        ++removed.objects;
+    }
+    // Only ours, and only when nothing is left in it: RESTRICT refuses otherwise.
+    if (!jobs_on(source).empty() ||
+        !source
+             .query_row(
+                 {"schema_exists", "select pg_catalog.to_regnamespace('pghaul') is not null"})
+             .boolean(0, 0)) {
+        return removed;
+    }
+    try {
+        source.execute({"drop_capture_schema", "drop schema pghaul restrict"});
+        removed.schema = true;
+    } catch (const Error& error) {
+        // Something of somebody else's lives there, or it belongs to another role.
+        if (error.sqlstate() != "2BP01" && error.sqlstate() != "42501") throw;
+    }
+    return removed;
+}
+
+std::vector<std::string> jobs_on(Connection& source) {
+    const auto rows = source.query(kListJobsOnSource);
+    std::vector<std::string> jobs;
+    for (int row = 0; row < rows.rows(); ++row) jobs.push_back(rows.string(row, 0));
+    return jobs;
+}
+
+}  // namespace pghaul::delta

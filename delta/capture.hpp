@@ -1,0 +1,78 @@
+// Capture: what is installed on the source so that every later change leaves a trace. Per table a
+// delta table (the writing transaction's id and the touched key, or the whole row where there is no
+// key), a trigger function that fills it, and triggers that call it. Keys only: rows are read
+// later. Needs the tables' owner, and one schema to create in; no superuser, no extension. Thread:
+// the one that owns the connection.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "delta/blockers.hpp"
+#include "delta/names.hpp"
+#include "io/connection.hpp"
+#include "snapshot/table_info.hpp"
+
+namespace pghaul::delta {
+
+/// Longest time that a writer may wait because of a lock that we ask for.
+inline constexpr std::chrono::milliseconds kShortLock{500};
+
+/// False for tables whose changes are not captured: an extension's own configuration tables.
+bool is_captured(const snapshot::TableInfo& table);
+
+/// Where the job's objects are on the source, if it has any.
+std::optional<CaptureSite> find_site(io::Connection& source, const std::string& job);
+
+/// Makes the schema and the job's own two tables unless they are there.
+/// job_id: tells this job from another of the same name into another target.
+/// Throws: io::Error (no_go) if such a job captures here, or if we may create nowhere.
+CaptureSite make_site(io::Connection& source, const std::string& job, const std::string& job_id,
+                      const std::string& target, const std::vector<snapshot::TableInfo>& tables);
+
+/// Installs capture on one table in one transaction, unless it is there; waits for writers in
+/// slices of kShortLock with pauses, so that they hardly wait for us.
+/// waiting: told who stands in the way before each pause.
+/// Throws: io::Error (stopped) that names the blockers when the attempts are used up.
+void install(io::Connection& source, const CaptureSite& site, const snapshot::TableInfo& table,
+             const io::Interrupt& interrupt,
+             const std::function<void(const std::string&)>& waiting);
+
+/// Display names of tables whose capture is not (or not wholly) there or was switched off.
+std::vector<std::string> uncaptured(io::Connection& source, const CaptureSite& site,
+                                    const std::vector<snapshot::TableInfo>& tables);
+
+/// Prepared transactions that would block the installation for ever, described; empty: none.
+std::string prepared_blockers(io::Connection& source,
+                              const std::vector<snapshot::TableInfo>& tables);
+
+struct Removed {
+    int triggers = 0;
+    int objects = 0;
+    bool schema = false;
+};
+
+/// Removes every trace of the job on the source, the fence included. Idempotent.
+Removed remove_all(io::Connection& source, const std::string& job, const io::Interrupt& interrupt);
+
+/// Jobs that have anything on this source.
+std::vector<std::string> jobs_on(io::Connection& source);
+
+/// Runs a transaction that needs short locks: again and again, with pauses, while it meets a lock
+/// timeout or a deadlock. table: for naming the blockers.
+/// Throws: io::Error (stopped) with the blockers when the attempts are used up.
+void with_short_locks(io::Connection& source, snapshot::Oid table, const std::string& display,
+                      InTheWay kind, const io::Interrupt& interrupt,
+                      const std::function<void(const std::string&)>& waiting,
+                      const std::function<void()>& body);
+
+/// The columns that a delta row holds of the table: its apply key, or all of them.
+std::vector<std::string> captured_columns(const snapshot::TableInfo& table);
+
+/// The trigger function's statement; exposed for its tests.
+std::string function_sql(const CaptureSite& site, const snapshot::TableInfo& table);
+
+}  // namespace pghaul::delta

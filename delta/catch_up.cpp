@@ -1,0 +1,336 @@
+#include "delta/catch_up.hpp"
+
+#include <fmt/format.h>
+#include <oneapi/tbb/task_arena.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "delta/capture.hpp"
+#include "io/backoff.hpp"
+#include "io/failpoint.hpp"
+#include "io/transaction.hpp"
+#include "io/workers.hpp"
+#include "snapshot/keeper.hpp"
+
+namespace pghaul::delta {
+namespace {
+
+using io::Connection;
+using io::Error;
+using io::Failpoint;
+using io::failpoint;
+using Clock = std::chrono::steady_clock;
+
+// Up to this many captured changes are applied in one transaction: a few seconds of work.
+constexpr std::int64_t kWholeWindowRows = 200'000;
+// Captured changes in one slice of a larger window. Every slice reads the table's delta rows
+// twice, so fewer and larger ones cost less; a lost one costs more.
+constexpr std::int64_t kSliceRows = 250'000;
+// An empty window only refreshes the journal's idea of the lag, this often.
+constexpr std::chrono::seconds kIdleMark{10};
+constexpr std::int64_t kRemovedBeforeVacuum = 10'000;
+constexpr std::chrono::minutes kLockTimeout{1};
+
+int slices_of(const Pending& pending) {
+    if (pending.rows == 0 || !can_slice(pending.table->info)) return 1;
+    return static_cast<int>((pending.rows + kSliceRows - 1) / kSliceRows);
+}
+
+/// Adds the table to an error unless it is named already.
+template <typename Body>
+void naming(const Pending& pending, Body body) {
+    try {
+        body();
+    } catch (Error& error) {
+        if (error.context().empty()) {
+            error.context("changes of " + pending.table->info.display());
+        }
+        throw;
+    }
+}
+
+}  // namespace
+
+CatchUp::CatchUp(CatchUpSetup setup, snapshot::Journal& journal)
+    : setup_(std::move(setup)), journal_(journal) {
+    const auto loaded = journal_.loaded().tables;
+    for (const auto& table : setup_.plan.tables) {
+        if (!is_captured(table.info)) continue;
+        tables_.emplace(table.info.oid, &table);
+        if (!loaded.contains({table.number, 0})) fresh_.insert(table.info.oid);
+    }
+    for (int i = 0; i < setup_.jobs; ++i) streams_.push_back(&setup_.progress.add_stream());
+    from_ = journal_.delta_from();
+    last_opened_ = Clock::now();
+    setup_.progress.following = true;
+}
+
+CatchUp::~CatchUp() = default;
+
+void CatchUp::close() noexcept {
+    applier_.reset();
+    reader_.reset();
+    cleaner_.reset();
+    writer_.reset();
+}
+
+WindowResult CatchUp::apply_window() {
+    for (io::Backoff backoff;;) {
+        try {
+            return try_window();
+        } catch (Error& error) {
+            for (auto* stream : streams_) stream->end();
+            close();
+            if (setup_.interrupt.fired() || !backoff.allows(error)) throw;
+            setup_.progress.retries.fetch_add(1);
+            const auto pause = backoff.next_pause();
+            spdlog::warn("{}\ntrying again in {:.1f} s ({} of {})", error.report(),
+                         std::chrono::duration<double>(pause).count(), backoff.failures(),
+                         io::Backoff::kAttempts - 1);
+            setup_.interrupt.sleep_ms(static_cast<int>(pause.count()));
+            // Whether a commit without an answer took place: the mark tells (invariant 8).
+            from_ = journal_.delta_from();
+        }
+    }
+}
+
+WindowResult CatchUp::try_window() {
+    const auto opened = Clock::now();
+    const Window window = open_window(reader(), setup_.site, tables_, fresh_, from_);
+    failpoint(Failpoint::window_opened);
+    setup_.progress.pending_rows = window.rows();
+    WindowResult result{window.rows(), window.rows() > kWholeWindowRows, {}, {}};
+    if (!window.empty()) {
+        await_flushed(cleaner(), window, setup_.interrupt);
+        if (result.sliced) {
+            apply_in_slices(window);
+        } else {
+            apply_whole(window);
+        }
+    } else if (Clock::now() - last_mark_ >= kIdleMark) {
+        commit_mark(window);
+    }
+    reader().execute({"end_window", "commit"});
+    result.took = Clock::now() - opened;
+    from_ = window.to;
+    fresh_.clear();
+    measure(window, opened);
+    for (const auto& pending : window.tables) result.tables.push_back(pending.table);
+    remove_applied(window);
+    return result;
+}
+
+void CatchUp::measure(const Window& window, Clock::time_point opened) {
+    const auto seconds = [](Clock::duration span) {
+        return std::max(std::chrono::duration<double>(span).count(), 1e-3);
+    };
+    auto& progress = setup_.progress;
+    const auto rows = static_cast<double>(window.rows());
+    progress.delta_rows += window.rows();
+    progress.pending_rows = 0;
+    progress.rate_in = static_cast<std::int64_t>(rows / seconds(opened - last_opened_));
+    if (!window.empty()) {
+        progress.rate_out = static_cast<std::int64_t>(rows / seconds(Clock::now() - opened));
+    }
+    progress.lag_ms =
+        std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - opened).count();
+    last_opened_ = opened;
+}
+
+/// One transaction: afterwards the target is the source as of the window's end.
+void CatchUp::apply_whole(const Window& window) {
+    auto& stream = *streams_.front();
+    tbb::task_arena arena(2);
+    writer();
+    io::Transaction transaction(*writer_);
+    for (const auto& pending : window.tables) {
+        stream.begin("apply changes of " + pending.table->info.display());
+        naming(pending, [&] { arena.execute([&] { apply(window, pending); }); });
+    }
+    snapshot::mark_window(*writer_, setup_.ticket, window.to, window.rows());
+    failpoint(Failpoint::window_before_commit);
+    transaction.commit();
+    last_mark_ = Clock::now();
+    failpoint(Failpoint::window_after_commit);
+    stream.end();
+}
+
+/// In the transaction that the writer is in.
+void CatchUp::apply(const Window& window, const Pending& pending) {
+    if (pending.fresh) {
+        copy_fresh(window, pending);
+        return;
+    }
+    if (pending.truncated) applier_->empty_table(pending);
+    if (pending.rows == 0) return;
+    applier_->delete_touched(window, pending, {});
+    applier_->insert_current(window, pending, {});
+}
+
+void CatchUp::copy_fresh(const Window& window, const Pending& pending) {
+    auto ticket = setup_.ticket;
+    ticket.snapshot = journal_.add_snapshot(window.to);
+    const auto rows = applier_->copy_all(pending);
+    snapshot::mark_loaded(*writer_, ticket, pending.table->number, 0, rows, 0);
+}
+
+void CatchUp::apply_in_slices(const Window& window) {
+    // Truncated tables first, each in a transaction of its own: whatever such a table holds at the
+    // window's end was written after the truncation, so its key is among the touched ones.
+    writer();
+    for (const auto& pending : window.tables) {
+        if (!pending.truncated && !pending.fresh) continue;
+        naming(pending, [&] {
+            io::Transaction transaction(*writer_);
+            tbb::task_arena(2).execute([&] {
+                if (pending.fresh) {
+                    copy_fresh(window, pending);
+                } else {
+                    applier_->empty_table(pending);
+                }
+            });
+            transaction.commit();
+            fresh_.erase(pending.table->info.oid);
+        });
+    }
+    in_parallel(window, true);
+    failpoint(Failpoint::window_keys_deleted);
+    in_parallel(window, false);
+    commit_mark(window);
+}
+
+void CatchUp::in_parallel(const Window& window, bool deleting) {
+    struct Piece {
+        const Pending* pending;
+        Slice slice;
+    };
+    std::vector<Piece> pieces;
+    for (const auto& pending : window.tables) {
+        if (pending.rows == 0 || pending.fresh) continue;
+        const int count = slices_of(pending);
+        for (int i = 0; i < count; ++i) pieces.push_back({&pending, {i, count}});
+    }
+    struct Worker {
+        Connection source;
+        Connection target;
+        tbb::task_arena arena{2};
+    };
+    io::share_work(pieces.size(), setup_.jobs, [&](int number) -> io::Work {
+        auto& stream = *streams_[static_cast<std::size_t>(number - 1)];
+        auto worker = std::make_shared<Worker>(Worker{open_source(fmt::format("slice {}", number)),
+                                                      open_target(fmt::format("slice {}", number)),
+                                                      tbb::task_arena(2)});
+        worker->source.execute({"import_snapshot", snapshot::import_snapshot(window.exported)});
+        auto applier = std::make_shared<Applier>(worker->source, worker->target, setup_.site,
+                                                 setup_.plan.encoding, stream, setup_.interrupt);
+        return [&, worker, applier](std::size_t i) {
+            const auto& [pending, slice] = pieces[i];
+            stream.begin(fmt::format("{} changes of {} ({} of {})", deleting ? "clear" : "apply",
+                                     pending->table->info.display(), slice.number + 1,
+                                     slice.count));
+            naming(*pending, [&] {
+                worker->arena.execute([&] {
+                    io::Transaction transaction(worker->target);
+                    if (deleting) {
+                        applier->delete_touched(window, *pending, slice);
+                    } else {
+                        applier->insert_current(window, *pending, slice);
+                    }
+                    transaction.commit();
+                });
+            });
+            if (!deleting) setup_.progress.pending_rows -= pending->rows / slice.count;
+            stream.end();
+        };
+    });
+}
+
+void CatchUp::commit_mark(const Window& window) {
+    io::Transaction transaction(writer());
+    snapshot::mark_window(*writer_, setup_.ticket, window.to, window.rows());
+    failpoint(Failpoint::window_before_commit);
+    transaction.commit();
+    last_mark_ = Clock::now();
+    failpoint(Failpoint::window_after_commit);
+}
+
+/// What the target has on disk is not needed on the source any more. Should this not happen, the
+/// next window leaves these rows out all the same (invariant 6).
+void CatchUp::remove_applied(const Window& window) {
+    const auto to = io::quote_literal(window.to) + "::pg_catalog.txid_snapshot";
+    const auto remove = [&](const std::string& table) {
+        return cleaner()
+            .execute({"remove_deltas",
+                      fmt::format("delete from {} as d where pg_catalog.txid_visible_in_snapshot("
+                                  "d.x, {})",
+                                  table, to)})
+            .affected();
+    };
+    bool truncated = false;
+    for (const auto& pending : window.tables) {
+        const auto oid = pending.table->info.oid;
+        truncated = truncated || pending.truncated;
+        if (pending.rows == 0) continue;
+        removed_since_vacuum_[oid] += remove(delta_table(setup_.site, oid));
+        vacuum(oid, false);
+    }
+    if (truncated) remove(truncated_table(setup_.site));
+    if (window.empty() && !removed_since_vacuum_.empty()) {
+        vacuum(removed_since_vacuum_.begin()->first, true);
+    }
+    if (!window.empty()) failpoint(Failpoint::window_deltas_removed);
+}
+
+/// Keeps a delta table as small as what it holds. VACUUM blocks no writer; its short lock for
+/// giving pages back is given up as soon as somebody waits.
+void CatchUp::vacuum(snapshot::Oid table, bool idle) {
+    const auto found = removed_since_vacuum_.find(table);
+    if (!idle && found->second < kRemovedBeforeVacuum) return;
+    removed_since_vacuum_.erase(found);
+    try {
+        cleaner().execute({"vacuum_deltas", "vacuum " + delta_table(setup_.site, table)});
+    } catch (const Error& error) {
+        if (error.poisons_connection()) throw;
+        spdlog::debug("{}", error.report());
+    }
+}
+
+Connection CatchUp::open_source(const std::string& role) const {
+    return Connection::open(setup_.source,
+                            {setup_.ticket.job, role, "UTF8", kLockTimeout, apply_settings()},
+                            setup_.interrupt);
+}
+
+Connection CatchUp::open_target(const std::string& role) const {
+    auto settings = apply_settings();
+    if (setup_.replica) settings.emplace_back("session_replication_role", "replica");
+    return Connection::open(
+        setup_.target, {setup_.ticket.job, role, "UTF8", kLockTimeout, settings}, setup_.interrupt);
+}
+
+Connection& CatchUp::reader() {
+    if (!reader_) reader_ = open_source("changes");
+    return *reader_;
+}
+
+Connection& CatchUp::cleaner() {
+    if (!cleaner_) {
+        cleaner_ = Connection::open(
+            setup_.source, {setup_.ticket.job, "clean", "UTF8", kShortLock, {}}, setup_.interrupt);
+    }
+    return *cleaner_;
+}
+
+Connection& CatchUp::writer() {
+    if (!writer_) {
+        applier_.reset();
+        writer_ = open_target("apply");
+        applier_.emplace(reader(), *writer_, setup_.site, setup_.plan.encoding, *streams_.front(),
+                         setup_.interrupt);
+    }
+    return *writer_;
+}
+
+}  // namespace pghaul::delta

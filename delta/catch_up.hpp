@@ -1,0 +1,106 @@
+// Catch-up: takes the captured changes window by window from the source to the target, until told
+// to stop. A window and its mark commit in one target transaction, after which the whole target is
+// the source as of the window's end; only then are the delta rows removed (invariants 4, 6, 7).
+// A window too large for one transaction is applied in slices, in parallel, in two passes: first
+// every touched key is deleted, then every touched row is inserted; the mark moves last.
+// Thread: the run's main thread; slices run on threads of its own.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "delta/applier.hpp"
+#include "delta/window.hpp"
+#include "io/conninfo.hpp"
+#include "snapshot/journal.hpp"
+
+namespace pghaul::delta {
+
+struct CatchUpSetup {
+    const io::ConnInfo& source;
+    const io::ConnInfo& target;
+    const snapshot::Plan& plan;
+    CaptureSite site;
+    snapshot::JobTicket ticket;
+    int jobs = 1;
+    /// session_replication_role=replica may be set on the target.
+    bool replica = false;
+    io::RunProgress& progress;
+    const io::Interrupt& interrupt;
+};
+
+struct WindowResult {
+    /// Captured changes in it.
+    std::int64_t rows = 0;
+    /// It was applied in several transactions.
+    bool sliced = false;
+    /// From the opening of the window to the target's commit.
+    std::chrono::duration<double> took{0};
+    /// The tables that it changed.
+    std::vector<const snapshot::TablePlan*> tables;
+};
+
+class CatchUp {
+  public:
+    /// Tables without a loaded chunk are copied whole in the first window.
+    /// Requires: the journal's lock is held; every loaded table has its apply key's index.
+    CatchUp(CatchUpSetup setup, snapshot::Journal& journal);
+    ~CatchUp();
+
+    /// Applies everything that is committed on the source now. Lost connections and the like are
+    /// retried with a bound. Throws: io::Error with the table; the position is then not advanced.
+    WindowResult apply_window();
+
+    /// Windows until one is applied within a second of its opening, or holds nothing.
+    /// stop: asked between windows. Returns false if it said yes.
+    template <typename Stop>
+    bool until_current(Stop stop) {
+        for (;;) {
+            const auto window = apply_window();
+            if (!window.sliced && window.took < std::chrono::seconds(1)) return true;
+            if (stop()) return false;
+        }
+    }
+
+    /// Ends the sessions on both servers; they come back when needed.
+    void close() noexcept;
+
+  private:
+    WindowResult try_window();
+    void apply_whole(const Window& window);
+    void apply(const Window& window, const Pending& pending);
+    void copy_fresh(const Window& window, const Pending& pending);
+    void apply_in_slices(const Window& window);
+    void in_parallel(const Window& window, bool deleting);
+    void commit_mark(const Window& window);
+    void remove_applied(const Window& window);
+    void vacuum(snapshot::Oid table, bool idle);
+    void measure(const Window& window, std::chrono::steady_clock::time_point opened);
+
+    io::Connection open_source(const std::string& role) const;
+    io::Connection open_target(const std::string& role) const;
+    io::Connection& reader();
+    io::Connection& cleaner();
+    io::Connection& writer();
+
+    CatchUpSetup setup_;
+    snapshot::Journal& journal_;
+    CapturedTables tables_;
+    FreshTables fresh_;
+    std::vector<io::StreamProgress*> streams_;
+    std::string from_;
+    std::optional<io::Connection> reader_;
+    std::optional<io::Connection> cleaner_;
+    std::optional<io::Connection> writer_;
+    /// The writer's, which knows that session's temporary tables.
+    std::optional<Applier> applier_;
+    std::map<snapshot::Oid, std::int64_t> removed_since_vacuum_;
+    std::chrono::steady_clock::time_point last_opened_;
+    std::chrono::steady_clock::time_point last_mark_;
+};
+
+}  // namespace pghaul::delta

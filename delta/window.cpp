@@ -1,0 +1,170 @@
+#include "delta/window.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "delta/window_sql.hpp"
+#include "io/error.hpp"
+
+namespace pghaul::delta {
+namespace {
+
+using io::Connection;
+using io::Error;
+using snapshot::Oid;
+
+constexpr int kAttempts = 10;
+// Subqueries of one UNION ALL: few round trips, statements of bearable length.
+constexpr std::size_t kTablesPerStatement = 100;
+constexpr int kFlushPollMs = 20;
+constexpr int kFlushPolls = 1500;
+
+std::vector<Oid> touched(Connection& source, const CaptureSite& site,
+                         const CapturedTables& tables) {
+    std::vector<Oid> oids;
+    const auto rows = source.query(kTouchedTables, {site.schema, name_prefix(site.job)});
+    for (int row = 0; row < rows.rows(); ++row) {
+        const auto oid = static_cast<Oid>(rows.integer(row, 0));
+        // A table that was captured and then left out of the plan is nobody's business here.
+        if (tables.contains(oid)) oids.push_back(oid);
+    }
+    return oids;
+}
+
+std::vector<Oid> truncated(Connection& source, const CaptureSite& site,
+                           const CapturedTables& tables, const std::string& from) {
+    std::vector<Oid> oids;
+    const auto rows =
+        source.query({"truncated_tables",
+                      fmt::format("select distinct d.relid::pg_catalog.int8 from {} as d where {}",
+                                  truncated_table(site), not_visible_in(from, "d"))});
+    for (int row = 0; row < rows.rows(); ++row) {
+        const auto oid = static_cast<Oid>(rows.integer(row, 0));
+        if (tables.contains(oid)) oids.push_back(oid);
+    }
+    return oids;
+}
+
+void lock(Connection& source, const CapturedTables& tables, const std::vector<Oid>& oids) {
+    std::string names;
+    for (const Oid oid : oids) {
+        names += (names.empty() ? "only " : ", only ") + tables.at(oid)->info.qualified();
+    }
+    if (names.empty()) return;
+    source.execute({"lock_changed", "lock table " + names + " in access share mode"});
+}
+
+std::map<Oid, std::int64_t> count_rows(Connection& source, const CaptureSite& site,
+                                       const std::vector<Oid>& oids, const std::string& from) {
+    std::map<Oid, std::int64_t> counts;
+    for (std::size_t first = 0; first < oids.size(); first += kTablesPerStatement) {
+        std::string sql;
+        for (std::size_t i = first; i < std::min(oids.size(), first + kTablesPerStatement); ++i) {
+            sql += fmt::format(
+                "{}select {}::pg_catalog.int8, pg_catalog.count(*) from {} as d where {}",
+                sql.empty() ? "" : " union all ", oids[i], delta_table(site, oids[i]),
+                not_visible_in(from, "d"));
+        }
+        const auto rows = source.query({"count_deltas", sql});
+        for (int row = 0; row < rows.rows(); ++row) {
+            counts[static_cast<Oid>(rows.integer(row, 0))] = rows.integer(row, 1);
+        }
+    }
+    return counts;
+}
+
+/// True if every table is locked now and is still the file that the snapshot knows.
+bool hold(Connection& source, const CapturedTables& tables, const std::vector<Oid>& late) {
+    lock(source, tables, late);
+    return std::all_of(late.begin(), late.end(), [&](Oid oid) {
+        return source.query_row(kSameFile, {std::to_string(oid)}).boolean(0, 0);
+    });
+}
+
+/// Empty `to`: a table was truncated between snapshot and lock; look again.
+Window try_open(Connection& source, const CaptureSite& site, const CapturedTables& tables,
+                const FreshTables& fresh, const std::string& from) {
+    const auto before = touched(source, site, tables);
+    source.execute({"begin_window", "begin isolation level repeatable read read only"});
+    // LOCK takes no snapshot, so the one taken next is newer than the locks.
+    lock(source, tables, before);
+    const auto taken = source.query_row(kTakeWindow);
+    Window window{from, taken.string(0, 1), taken.string(0, 0), taken.string(0, 2), {}};
+
+    const auto counts = count_rows(source, site, touched(source, site, tables), from);
+    const auto emptied = truncated(source, site, tables, from);
+    const std::set<Oid> locked(before.begin(), before.end());
+    std::vector<Oid> late;
+    std::map<Oid, Pending> pending;
+    for (const auto& [oid, rows] : counts) {
+        if (rows > 0) pending[oid] = {tables.at(oid), rows, false, false};
+    }
+    for (const Oid oid : emptied) {
+        auto& table = pending[oid];
+        table.table = tables.at(oid);
+        table.truncated = true;
+    }
+    for (const Oid oid : fresh) {
+        // Its changes so far are part of what is copied.
+        pending[oid] = {tables.at(oid), pending[oid].rows, false, true};
+    }
+    for (const auto& [oid, table] : pending) {
+        if (!locked.contains(oid)) late.push_back(oid);
+        window.tables.push_back(table);
+    }
+    if (!hold(source, tables, late)) window.to.clear();
+    return window;
+}
+
+}  // namespace
+
+std::int64_t Window::rows() const {
+    std::int64_t sum = 0;
+    for (const auto& table : tables) sum += table.rows;
+    return sum;
+}
+
+bool truncated_since(Connection& source, const CaptureSite& site, Oid table,
+                     const std::string& snapshot) {
+    return source
+        .query_row(
+            {"truncated_since", fmt::format("select exists (select 1 from {} as d where d.relid = "
+                                            "$1::pg_catalog.oid and {})",
+                                            truncated_table(site), not_visible_in(snapshot, "d"))},
+            {std::to_string(table)})
+        .boolean(0, 0);
+}
+
+std::string not_visible_in(const std::string& snapshot, const std::string& alias) {
+    return fmt::format(
+        "not pg_catalog.txid_visible_in_snapshot({}.x, {}::pg_catalog.txid_snapshot)", alias,
+        io::quote_literal(snapshot));
+}
+
+Window open_window(Connection& source, const CaptureSite& site, const CapturedTables& tables,
+                   const FreshTables& fresh, const std::string& from) {
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+        auto window = try_open(source, site, tables, fresh, from);
+        if (!window.to.empty()) return window;
+        source.execute({"rollback", "rollback"});
+    }
+    throw Error("tables were truncated on the source each time a window of changes was opened")
+        .retryable(true)
+        .exit_code(io::ExitCode::stopped)
+        .hint("run again when fewer TRUNCATE statements are going on");
+}
+
+void await_flushed(Connection& source, const Window& window, const io::Interrupt& interrupt) {
+    for (int poll = 0; poll < kFlushPolls; ++poll) {
+        if (source.query_row(kIsFlushed, {window.wal_position}).boolean(0, 0)) return;
+        interrupt.sleep_ms(kFlushPollMs);
+    }
+    throw Error("the source does not write its WAL to disk")
+        .retryable(true)
+        .exit_code(io::ExitCode::stopped)
+        .hint("look at the source's disk and log (wal writer), then run again");
+}
+
+}  // namespace pghaul::delta

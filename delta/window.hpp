@@ -1,0 +1,66 @@
+// A window of changes: what is visible in snapshot `to` and not in snapshot `from`, by transaction
+// id (invariant 6). Opening one takes the snapshot `to` on the source; while that transaction is
+// open, keys and rows are read as of `to`.
+// Thread: the one that owns the connection.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "delta/names.hpp"
+#include "io/connection.hpp"
+#include "snapshot/plan.hpp"
+
+namespace pghaul::delta {
+
+/// A table with changes in the window.
+struct Pending {
+    const snapshot::TablePlan* table = nullptr;
+    /// Delta rows; several may touch one key.
+    std::int64_t rows = 0;
+    /// The table was truncated in the window.
+    bool truncated = false;
+    /// Not copied yet, since it was made after the copy: all of its rows come with this window.
+    bool fresh = false;
+};
+
+struct Window {
+    std::string from;
+    std::string to;
+    /// For other sessions: `set transaction snapshot`.
+    std::string exported;
+    /// Where the source's WAL was when `to` was taken.
+    std::string wal_position;
+    std::vector<Pending> tables;
+
+    std::int64_t rows() const;
+    bool empty() const { return tables.empty(); }
+};
+
+/// The plan's captured tables by OID.
+using CapturedTables = std::map<snapshot::Oid, const snapshot::TablePlan*>;
+
+/// Tables (OIDs) that are not copied yet.
+using FreshTables = std::set<snapshot::Oid>;
+
+/// Begins a transaction on the source whose snapshot is the window's end, with the changed tables
+/// locked against TRUNCATE (which would empty them for an older snapshot too).
+/// Requires: source not in a transaction. Throws: io::Error.
+Window open_window(io::Connection& source, const CaptureSite& site, const CapturedTables& tables,
+                   const FreshTables& fresh, const std::string& from);
+
+/// Waits until all that the window shows is on the source's disk: a source that crashes must not
+/// forget what the target has. Throws: io::Error (stopped) after half a minute.
+void await_flushed(io::Connection& source, const Window& window, const io::Interrupt& interrupt);
+
+/// Whether the table was truncated after what the snapshot shows.
+bool truncated_since(io::Connection& source, const CaptureSite& site, snapshot::Oid table,
+                     const std::string& snapshot);
+
+/// "not txid_visible_in_snapshot(d.x, from)"
+std::string not_visible_in(const std::string& snapshot, const std::string& alias);
+
+}  // namespace pghaul::delta

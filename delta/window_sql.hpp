@@ -1,0 +1,47 @@
+// Statements that open a window of changes on the source.
+#pragma once
+
+#include <array>
+
+#include "io/sql.hpp"
+
+namespace pghaul::delta {
+
+/// $1 schema, $2 name prefix. Rows: OID of every captured table whose delta table has pages.
+/// The file's size is no matter of snapshots, so what a snapshot shows is never missed.
+inline constexpr io::Query kTouchedTables{"touched_tables", R"sql(
+    select pg_catalog.substr(c.relname::pg_catalog.text, pg_catalog.length($2::pg_catalog.text) + 1)
+               ::pg_catalog.int8
+      from pg_catalog.pg_class as c
+      join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+     where n.nspname = $1
+       and c.relkind = 'r'
+       and pg_catalog."left"(c.relname::pg_catalog.text, pg_catalog.length($2::pg_catalog.text)) = $2
+       and pg_catalog.substr(c.relname::pg_catalog.text,
+                             pg_catalog.length($2::pg_catalog.text) + 1) ~ '^[0-9]+$'
+       and pg_catalog.pg_relation_size(c.oid) > 0
+     order by 1
+)sql"};
+
+/// One row: exported name, what the snapshot shows, where the WAL is.
+inline constexpr io::Query kTakeWindow{"take_window", R"sql(
+    select pg_catalog.pg_export_snapshot(),
+           pg_catalog.txid_current_snapshot()::pg_catalog.text,
+           pg_catalog.pg_current_wal_insert_lsn()::pg_catalog.text
+)sql"};
+
+/// $1 position. One row: whether the WAL up to there is on disk.
+inline constexpr io::Query kIsFlushed{"is_flushed", R"sql(
+    select pg_catalog.pg_current_wal_flush_lsn() >= $1::pg_catalog.pg_lsn
+)sql"};
+
+/// $1 table's oid. One row: whether its file is the one that this transaction's snapshot knows.
+inline constexpr io::Query kSameFile{"same_file", R"sql(
+    select c.relfilenode is not distinct from pg_catalog.pg_relation_filenode(c.oid)
+      from pg_catalog.pg_class as c
+     where c.oid = $1::pg_catalog.oid
+)sql"};
+
+inline constexpr std::array kWindowQueries = {kTouchedTables, kTakeWindow, kIsFlushed, kSameFile};
+
+}  // namespace pghaul::delta
