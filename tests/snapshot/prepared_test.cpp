@@ -4,6 +4,8 @@
 #include <optional>
 
 #include "cmd/hazards_sql.hpp"
+#include "delta/fence_sql.hpp"
+#include "delta/guards_sql.hpp"
 #include "loader/verify/verify_sql.hpp"
 #include "snapshot/catalog.hpp"
 #include "snapshot/catalog_sql.hpp"
@@ -68,6 +70,11 @@ TEST_P(PreparedOn, UnderstandsTheStatementsThatLookForHazards) {
 
 TEST_P(PreparedOn, UnderstandsTheStatementsOfAVerification) {
     for (const auto& query : loader::kVerifyQueries) expect_prepares(query);
+}
+
+TEST_P(PreparedOn, UnderstandsTheFencesAndGuardsStatements) {
+    for (const auto& query : delta::kFenceQueries) expect_prepares(query);
+    for (const auto& query : delta::kGuardQueries) expect_prepares(query);
 }
 
 INSTANTIATE_TEST_SUITE_P(Server, PreparedOn, testing::Values(10, 15, 18),
