@@ -339,7 +339,7 @@ inline constexpr io::Query kMarkWindow{"mark_window", R"sql(
 /// $1 job, $2 run, $3 pause in ms, or null to take the mark away.
 inline constexpr io::Query kMarkCutover{"mark_cutover", R"sql(
     update pghaul.job
-       set cutover_at = case when $3 is not null then pg_catalog.clock_timestamp() end,
+       set cutover_at = case when $3::pg_catalog.int8 is not null then pg_catalog.clock_timestamp() end,
            cutover_pause_ms = $3::pg_catalog.int8
      where job = $1
        and run = $2::pg_catalog.int8

@@ -56,6 +56,31 @@ TEST(Options, HaveTheDefaultsThatTheHelpTells) {
     EXPECT_TRUE(options.selection.everything());
 }
 
+TEST(Options, GoToCurrentUnlessChangesAreLeftOut) {
+    const auto until = [](std::vector<const char*> more) {
+        more.insert(more.begin(), {"run", "--source", "old", "--target", "new"});
+        return parse(more)->until;
+    };
+    EXPECT_EQ(until({}), Until::current);
+    EXPECT_EQ(until({"--no-capture"}), Until::indexed);
+    EXPECT_EQ(until({"--until", "captured"}), Until::captured);
+    EXPECT_EQ(until({"--until", "current"}), Until::current);
+}
+
+TEST(Options, TakeDropWithEitherServer) {
+    EXPECT_EQ(parse({"drop", "--source", "shop"})->target, "");
+    EXPECT_EQ(parse({"drop", "--target", "shop"})->source, "");
+}
+
+TEST(Options, TakeFollowWithItsOwn) {
+    const auto options =
+        parse({"follow", "--source", "old", "--target", "new", "--until-current", "-j", "3"});
+    EXPECT_EQ(options->command, Command::follow);
+    EXPECT_TRUE(options->until_current);
+    EXPECT_EQ(options->jobs, 3);
+    EXPECT_EQ(options->job, "old");
+}
+
 TEST(Options, AreAllBound) {
     const auto options = run_with({"--job",
                                    "J.1-x_y",
@@ -149,8 +174,11 @@ TEST(Options, RefuseWhatTheyDoNotKnow) {
              {"plan", "--source", "a", "--target", "b", "--format", "xml"},
              {"plan", "--source", "a", "--target", "b", "--until", "copied"},
              {"plan", "--source", "a", "--target", "b", "--chunk-size", "1kB"},
-             {"run", "--source", "a", "--target", "b"},
-             {"drop", "--source", "a"}}) {
+             {"run", "--source", "a", "--target", "b", "--until", "verified"},
+             {"follow", "--source", "a"},
+             {"follow", "--target", "a"},
+             {"follow", "--source", "a", "--target", "b", "--until", "current"},
+             {"drop"}}) {
         const auto error = refusal_of(arguments);
         EXPECT_EQ(error.exit_code(), io::ExitCode::usage) << error.report();
         EXPECT_FALSE(error.hint().empty());
@@ -244,10 +272,12 @@ TEST(Help, ListsEveryOptionOfEveryCommand) {
     auto run = plan;
     run.insert({"until", "max-runtime", "stop-at", "source-is-quiet", "restart-copy", "progress",
                 "metrics-file"});
+    auto follow = common;
+    follow.insert({"jobs", "progress", "metrics-file", "until-current"});
     auto status = common;
     status.insert("watch");
     const std::vector<std::pair<std::string, std::set<std::string>>> contract = {
-        {"plan", plan}, {"run", run}, {"status", status}, {"drop", common}};
+        {"plan", plan}, {"run", run}, {"follow", follow}, {"status", status}, {"drop", common}};
     for (const auto& [command, names] : contract) {
         const auto result = pghaul({command, "--help"});
         EXPECT_EQ(result.exit_code, 0) << command;
@@ -260,8 +290,8 @@ TEST(Help, ListsCommandsAndExitCodes) {
     const auto result = pghaul({"--help"});
     EXPECT_EQ(result.exit_code, 0);
     for (const auto* text :
-         {"plan", "run", "status", "drop", "0 done", "1 failed", "2 usage", "3 plan says no-go",
-          "4 verify found differences", "75 stopped early"}) {
+         {"plan", "run", "follow", "status", "drop", "0 done", "1 failed", "2 usage",
+          "3 plan says no-go", "4 verify found differences", "75 stopped early"}) {
         EXPECT_NE(result.out.find(text), std::string::npos) << text;
     }
 }
