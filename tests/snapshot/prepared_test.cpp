@@ -4,8 +4,10 @@
 #include <optional>
 
 #include "cmd/hazards_sql.hpp"
+#include "delta/capture_sql.hpp"
 #include "delta/fence_sql.hpp"
 #include "delta/guards_sql.hpp"
+#include "delta/window_sql.hpp"
 #include "loader/verify/verify_sql.hpp"
 #include "snapshot/catalog.hpp"
 #include "snapshot/catalog_sql.hpp"
@@ -70,6 +72,11 @@ TEST_P(PreparedOn, UnderstandsTheStatementsThatLookForHazards) {
 
 TEST_P(PreparedOn, UnderstandsTheStatementsOfAVerification) {
     for (const auto& query : loader::kVerifyQueries) expect_prepares(query);
+}
+
+TEST_P(PreparedOn, UnderstandsTheStatementsOfLiveChanges) {
+    for (const auto& query : delta::kCaptureQueries) expect_prepares(query);
+    for (const auto& query : delta::kWindowQueries) expect_prepares(query);
 }
 
 TEST_P(PreparedOn, UnderstandsTheFencesAndGuardsStatements) {
