@@ -1,37 +1,15 @@
 // pghaul verify on real databases: what differs is named, whatever it is; what is equal is not.
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <set>
-#include <sstream>
 
-#include "tests/cmd/haul_steps.hpp"
+#include "tests/cmd/verify_steps.hpp"
 #include "tests/support/shared_servers.hpp"
 
 namespace pghaul::test {
 namespace {
 
 using nlohmann::json;
-
-ProcessResult verify(const Pair& pair, const Arguments& more = {}, const Environment& env = {}) {
-    Arguments arguments = {"verify", "--source", pair.source,  "--target", pair.target,
-                           "-j",     "2",        "--progress", "none"};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    return pghaul(arguments, env);
-}
-
-using Lines = std::set<std::string>;
-
-/// The lines of a result, but for the one that says what was compared.
-Lines found(const ProcessResult& result) {
-    std::istringstream text(result.out);
-    Lines lines;
-    for (std::string line; std::getline(text, line);) {
-        if (!line.starts_with("compared ")) lines.insert(line);
-    }
-    return lines;
-}
 
 class Verify : public HaulTest {
   protected:
@@ -278,6 +256,15 @@ TEST_F(Verify, ComparesACopyThatHasNoIndexesYet) {
               Lines{"public.keyed: id=77 is there once on the source, 2 times on the target"});
     EXPECT_TRUE(exited(verify(pair, {"--repair"}), 0));
     EXPECT_EQ(pair.target_sql("select count(*) from keyed where id = 77;"), "1");
+}
+
+TEST_F(Verify, NamesWhoLocksATableOnTheTarget) {
+    const auto pair = copied("create table \"in .use\" (a int)");
+    const Holder holder(pair.target,
+                        "begin; "
+                        "lock table public.\"in .use\" in access exclusive mode");
+    EXPECT_TRUE(
+        refused(verify(pair), 75, {"in .use", "pid " + std::to_string(holder.pid()), "run again"}));
 }
 
 TEST_F(Verify, StopsAtASignalAndLeavesNoSessions) {
