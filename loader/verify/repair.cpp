@@ -108,7 +108,7 @@ class Repair {
     void refuse_triggers(const snapshot::TableInfo& table) {
         const auto firing = target_.query(kFiringTriggers, {table.qualified(), role_});
         if (firing.rows() == 0) return;
-        throw Error("trigger " + firing.string(0, 0) + " would fire on the rows that are mended")
+        throw Error(firing.string(0, 0) + " would fire on the rows that are mended")
             .exit_code(io::ExitCode::no_go)
             .hint(role_ == "replica"
                       ? "disable it while rows are mended (alter table … disable trigger …)"
