@@ -4,8 +4,10 @@
 #include <optional>
 
 #include "cmd/hazards_sql.hpp"
+#include "delta/capture_sql.hpp"
 #include "delta/fence_sql.hpp"
 #include "delta/guards_sql.hpp"
+#include "delta/window_sql.hpp"
 #include "snapshot/catalog.hpp"
 #include "snapshot/catalog_sql.hpp"
 #include "snapshot/journal_sql.hpp"
@@ -65,6 +67,11 @@ TEST_P(PreparedOn, UnderstandsTheJournalsStatements) {
 
 TEST_P(PreparedOn, UnderstandsTheStatementsThatLookForHazards) {
     for (const auto& query : cmd::kHazardQueries) expect_prepares(query);
+}
+
+TEST_P(PreparedOn, UnderstandsTheStatementsOfCaptureAndWindows) {
+    for (const auto& query : delta::kCaptureQueries) expect_prepares(query);
+    for (const auto& query : delta::kWindowQueries) expect_prepares(query);
 }
 
 TEST_P(PreparedOn, UnderstandsTheFencesAndGuardsStatements) {
