@@ -116,12 +116,12 @@ void add_choice(CLI::App& app, Options& options) {
         ->group("Choice of tables");
 }
 
-void add_streams(CLI::App& app, Options& options) {
+void add_jobs(CLI::App& app, Options& options, const char* group) {
     app.add_option("-j,--jobs", options.jobs, "streams in all; each uses one connection per server")
         ->type_name("N")
         ->check(CLI::Range(1, 256))
         ->capture_default_str()
-        ->group("Copy");
+        ->group(group);
 }
 
 void add_display(CLI::App& app, Options& options, Raw& raw) {
@@ -136,7 +136,7 @@ void add_display(CLI::App& app, Options& options, Raw& raw) {
 }
 
 void add_copy(CLI::App& app, Options& options, Raw& raw) {
-    add_streams(app, options);
+    add_jobs(app, options, "Copy");
     app.add_option(
            "--chunk-size", raw.chunk_size,
            "cut tables larger than this; auto: a 192nd of all tables' bytes, but 16MB to 256MB")
@@ -205,6 +205,23 @@ void add_cutover(CLI::App& app, Options& options, Raw& raw) {
                    "host:port/database)")
         ->type_name("TEXT")
         ->group("Cutover");
+}
+
+void add_verify(CLI::App& app, Options& options, Raw& raw) {
+    add_jobs(app, options, "Verify");
+    app.add_option("--sample", options.sample_percent,
+                   "compare only about so many percent of the key ranges, chosen at random")
+        ->type_name("PERCENT")
+        ->check(CLI::Range(0.0, 100.0))
+        ->group("Verify");
+    app.add_option("--seed", options.seed, "choose the ranges that a sample with this seed chose")
+        ->type_name("N")
+        ->group("Verify");
+    app.add_flag("--repair", options.repair,
+                 "make the target's differing rows, sequences and large objects as the source's, "
+                 "then compare them again")
+        ->group("Verify");
+    add_display(app, options, raw);
 }
 
 /// Options of the configuration file that the command knows and the command line does not give,
@@ -342,6 +359,11 @@ std::vector<std::string> Options::complaints() const {
     }
     if (chunk_bytes && *chunk_bytes < (std::int64_t{1} << 20))
         list.emplace_back("--chunk-size is below 1MB");
+    if (repair && sample_percent) {
+        list.emplace_back(
+            "--repair and --sample exclude each other: a repair must have seen every row");
+    }
+    if (seed && !sample_percent) list.emplace_back("--seed means nothing without --sample");
     return list;
 }
 
@@ -467,7 +489,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
         app.add_subcommand("follow", "keep applying the changes that were captured on the source");
     add_common(*follow, options, raw, true);
     add_display(*follow, options, raw);
-    add_streams(*follow, options);
+    add_jobs(*follow, options, "Run");
     follow
         ->add_flag("--until-current", options.until_current, "return when the target is up to date")
         ->group("Run");
@@ -477,15 +499,20 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
         "fence");
     add_common(*cutover, options, raw, true);
     add_display(*cutover, options, raw);
-    add_streams(*cutover, options);
+    add_jobs(*cutover, options, "Cutover");
     add_cutover(*cutover, options, raw);
+    auto* verify = app.add_subcommand(
+        "verify", "compare source and target, name the rows that differ; --repair mends them");
+    add_common(*verify, options, raw, true);
+    add_choice(*verify, options);
+    add_verify(*verify, options, raw);
     auto* status = app.add_subcommand("status", "where the job stands");
     add_common(*status, options, raw, false);
     status->add_flag("--watch", options.watch, "print it again every two seconds")->group("Output");
     auto* drop =
         app.add_subcommand("drop", "remove everything pghaul made on both servers; keep the data");
     add_common(*drop, options, raw, false, false);
-    const std::vector<CLI::App*> all = {plan, run, follow, cutover, status, drop};
+    const std::vector<CLI::App*> all = {plan, run, follow, cutover, verify, status, drop};
 
     try {
         std::vector<std::string> arguments(argv + 1, argv + argc);
@@ -526,6 +553,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
                       : command == run     ? Command::run
                       : command == follow  ? Command::follow
                       : command == cutover ? Command::cutover
+                      : command == verify  ? Command::verify
                       : command == status  ? Command::status
                                            : Command::drop;
     convert(raw, options);

@@ -13,7 +13,7 @@
 
 namespace pghaul::cmd {
 
-enum class Command { plan, run, follow, cutover, status, drop };
+enum class Command { plan, run, follow, cutover, verify, status, drop };
 enum class ProgressMode { automatic, bar, plain, json, none };
 /// How far a run goes. `current` only with capture.
 enum class Until { captured, copied, indexed, current };
@@ -39,6 +39,10 @@ struct Options {
     bool source_is_quiet = false;
     std::optional<std::chrono::seconds> max_runtime;
     std::optional<std::chrono::system_clock::time_point> stop_at;
+
+    std::optional<double> sample_percent;  // verify: of the ranges; empty: all
+    std::optional<std::uint64_t> seed;     // verify: which ones; empty: any
+    bool repair = false;                   // verify: mend what differs
 
     ProgressMode progress = ProgressMode::automatic;
     bool json = false;

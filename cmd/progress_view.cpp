@@ -123,12 +123,14 @@ std::string ProgressView::live_summary() const {
 
 std::string ProgressView::summary(const Sample& sample) const {
     if (progress_.following) return live_summary();
-    std::string text =
-        fmt::format("{}: {:.0f} % of {}, {} rows, {}/s, tables {} loaded {} finished of {}",
-                    progress_.step().empty() ? "begin" : progress_.step(), sample.fraction * 100,
-                    human_bytes(static_cast<double>(progress_.planned_bytes.load())), sample.rows,
-                    human_bytes(sample.rate), progress_.tables_loaded.load(),
-                    progress_.tables_finished.load(), progress_.tables.load());
+    std::string text = fmt::format(
+        "{}: {:.0f} % of {}, {} rows, {}/s", progress_.step().empty() ? "begin" : progress_.step(),
+        sample.fraction * 100, human_bytes(static_cast<double>(progress_.planned_bytes.load())),
+        sample.rows, human_bytes(sample.rate));
+    if (options_.command == Command::run) {
+        text += fmt::format(", tables {} loaded {} finished of {}", progress_.tables_loaded.load(),
+                            progress_.tables_finished.load(), progress_.tables.load());
+    }
     if (progress_.step() == "copy" && sample.seconds_left > 0) {
         text += ", rows done in about " + human_seconds(sample.seconds_left);
     }

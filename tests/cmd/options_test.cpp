@@ -61,6 +61,31 @@ TEST(Options, TakeTheAutomaticChunkSizeByName) {
     EXPECT_EQ(run_with({"--chunk-size", "256MB"}).chunk_bytes, 256 << 20);
 }
 
+TEST(Options, GoToCurrentUnlessChangesAreLeftOut) {
+    const auto until = [](std::vector<const char*> more) {
+        more.insert(more.begin(), {"run", "--source", "old", "--target", "new"});
+        return parse(more)->until;
+    };
+    EXPECT_EQ(until({}), Until::current);
+    EXPECT_EQ(until({"--no-capture"}), Until::indexed);
+    EXPECT_EQ(until({"--until", "captured"}), Until::captured);
+    EXPECT_EQ(until({"--until", "current"}), Until::current);
+}
+
+TEST(Options, TakeDropWithEitherServer) {
+    EXPECT_EQ(parse({"drop", "--source", "shop"})->target, "");
+    EXPECT_EQ(parse({"drop", "--target", "shop"})->source, "");
+}
+
+TEST(Options, TakeFollowWithItsOwn) {
+    const auto options =
+        parse({"follow", "--source", "old", "--target", "new", "--until-current", "-j", "3"});
+    EXPECT_EQ(options->command, Command::follow);
+    EXPECT_TRUE(options->until_current);
+    EXPECT_EQ(options->jobs, 3);
+    EXPECT_EQ(options->job, "old");
+}
+
 TEST(Options, AreAllBound) {
     const auto options = run_with({"--job",
                                    "J.1-x_y",
@@ -120,6 +145,15 @@ TEST(Options, AreAllBound) {
     EXPECT_EQ(options.log_level, "debug");
     EXPECT_TRUE(run_with({"--restart-copy"}).restart_copy);
     EXPECT_TRUE(parse({"status", "--target", "x", "--watch"})->watch);
+    const auto verify = parse({"verify", "--source", "a", "--target", "b", "-j", "3", "--sample",
+                               "2.5", "--seed", "18446744073709551615", "-t", "c"});
+    EXPECT_EQ(verify->command, Command::verify);
+    EXPECT_EQ(verify->jobs, 3);
+    EXPECT_EQ(verify->sample_percent, 2.5);
+    EXPECT_EQ(verify->seed, 18446744073709551615U);
+    EXPECT_EQ(verify->selection.tables, std::vector<std::string>{"c"});
+    EXPECT_FALSE(verify->repair);
+    EXPECT_TRUE(parse({"verify", "--source", "a", "--target", "b", "--repair"})->repair);
 }
 
 TEST(Options, GiveTheJobTheSourcesName) {
@@ -154,8 +188,15 @@ TEST(Options, RefuseWhatTheyDoNotKnow) {
              {"plan", "--source", "a", "--target", "b", "--format", "xml"},
              {"plan", "--source", "a", "--target", "b", "--until", "copied"},
              {"plan", "--source", "a", "--target", "b", "--chunk-size", "1kB"},
-             {"run", "--source", "a", "--target", "b"},
-             {"drop", "--source", "a"}}) {
+             {"verify", "--target", "a"},
+             {"verify", "--source", "a", "--target", "b", "--sample", "101"},
+             {"verify", "--source", "a", "--target", "b", "--seed", "1"},
+             {"verify", "--source", "a", "--target", "b", "--sample", "1", "--repair"},
+             {"run", "--source", "a", "--target", "b", "--until", "verified"},
+             {"follow", "--source", "a"},
+             {"follow", "--target", "a"},
+             {"follow", "--source", "a", "--target", "b", "--until", "current"},
+             {"drop"}}) {
         const auto error = refusal_of(arguments);
         EXPECT_EQ(error.exit_code(), io::ExitCode::usage) << error.report();
         EXPECT_FALSE(error.hint().empty());
@@ -249,10 +290,19 @@ TEST(Help, ListsEveryOptionOfEveryCommand) {
     auto run = plan;
     run.insert({"until", "max-runtime", "stop-at", "source-is-quiet", "restart-copy", "progress",
                 "metrics-file"});
+    auto follow = common;
+    follow.insert({"jobs", "progress", "metrics-file", "until-current"});
+    auto cutover = common;
+    cutover.insert(
+        {"jobs", "progress", "metrics-file", "undo", "max-pause", "lock-timeout", "moved-to"});
+    auto verify = common;
+    verify.insert({"schema", "exclude-schema", "table", "exclude-table", "jobs", "sample", "seed",
+                   "repair", "progress", "metrics-file"});
     auto status = common;
     status.insert("watch");
     const std::vector<std::pair<std::string, std::set<std::string>>> contract = {
-        {"plan", plan}, {"run", run}, {"status", status}, {"drop", common}};
+        {"plan", plan},     {"run", run},       {"follow", follow}, {"cutover", cutover},
+        {"verify", verify}, {"status", status}, {"drop", common}};
     for (const auto& [command, names] : contract) {
         const auto result = pghaul({command, "--help"});
         EXPECT_EQ(result.exit_code, 0) << command;
@@ -265,60 +315,62 @@ TEST(Help, ListsCommandsAndExitCodes) {
     const auto result = pghaul({"--help"});
     EXPECT_EQ(result.exit_code, 0);
     for (const auto* text :
-         {"plan", "run", "status", "drop", "0 done", "1 failed", "2 usage", "3 plan says no-go",
-          "4 verify found differences", "75 stopped early"}) {
-        EXPECT_NE(result.out.find(text), std::string::npos) << text;
-    }
+         {"plan", "run", "verify", "status", "drop", "0 done", "1 failed", "2 usage",
+         {"plan", "run", "follow", "status", "drop", "0 done", "1 failed", "2 usage",
+          "3 plan says no-go", "4 verify found differences", "75 stopped early"}) {
+            EXPECT_NE(result.out.find(text), std::string::npos) << text;
+        }
 }
 
 TEST(Help, TellsTheVersion) {
-    const auto result = pghaul({"--version"});
-    EXPECT_EQ(result.exit_code, 0);
-    EXPECT_TRUE(std::regex_match(result.out, std::regex("pghaul \\d+\\.\\d+\\.\\d+\n")))
-        << result.out;
+        const auto result = pghaul({"--version"});
+        EXPECT_EQ(result.exit_code, 0);
+        EXPECT_TRUE(std::regex_match(result.out, std::regex("pghaul \\d+\\.\\d+\\.\\d+\n")))
+            << result.out;
 }
 
 TEST(CommandLineErrors, ExitWithTwoAndTalkToStandardErrorOnly) {
-    for (const std::vector<std::string>& arguments :
-         std::vector<std::vector<std::string>>{{}, {"fly"}, {"run", "--jobs", "x"}}) {
-        const auto result = pghaul(arguments);
-        EXPECT_EQ(result.exit_code, 2);
-        EXPECT_TRUE(result.out.empty()) << result.out;
-        EXPECT_NE(result.err.find("error: "), std::string::npos) << result.err;
-        EXPECT_NE(result.err.find("HINT: "), std::string::npos) << result.err;
-    }
+        for (const std::vector<std::string>& arguments :
+             std::vector<std::vector<std::string>>{{}, {"fly"}, {"run", "--jobs", "x"}}) {
+            const auto result = pghaul(arguments);
+            EXPECT_EQ(result.exit_code, 2);
+            EXPECT_TRUE(result.out.empty()) << result.out;
+            EXPECT_NE(result.err.find("error: "), std::string::npos) << result.err;
+            EXPECT_NE(result.err.find("HINT: "), std::string::npos) << result.err;
+        }
 }
 
 TEST(CommandLineErrors, NeverRepeatAPassword) {
-    const std::string uri = "postgresql://me:s3cret@127.0.0.1:1/db";
-    const std::string pairs = "host=127.0.0.1 port=1 user=me password=s3cret dbname=db";
-    const std::string quoted = "host=127.0.0.1 port=1 password='my s3cret' dbname=db";
-    for (const auto& secret : {uri, pairs, quoted}) {
-        for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
-                 {secret},
-                 {"run", secret},
-                 {"run", "--sorce=" + secret},
-                 {"run", "--source", secret},
-                 {"plan", "--source", secret, "--target", "x", "--jobs", secret},
-                 {"plan", "--source", "x", "--target", "x", "--format", secret},
-                 {"plan", "--source", "x", "--target", "x", "--chunk-size", secret},
-                 {"plan", "--source", "x", "--target", "x", "--job", secret},
-                 {"plan", "--source", "x", "--target", "x", "--config", secret},
-                 {"run", "--source", "x", "--target", "x", "--no-capture", "--stop-at", secret},
-                 {"run", "--source", "x", "--target", "x", "--no-capture", "--max-runtime",
-                  secret}}) {
-            const auto result = pghaul(arguments);
-            EXPECT_EQ(result.exit_code, 2) << result.err;
-            EXPECT_EQ((result.out + result.err).find("s3cret"), std::string::npos) << result.err;
+        const std::string uri = "postgresql://me:s3cret@127.0.0.1:1/db";
+        const std::string pairs = "host=127.0.0.1 port=1 user=me password=s3cret dbname=db";
+        const std::string quoted = "host=127.0.0.1 port=1 password='my s3cret' dbname=db";
+        for (const auto& secret : {uri, pairs, quoted}) {
+            for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+                     {secret},
+                     {"run", secret},
+                     {"run", "--sorce=" + secret},
+                     {"run", "--source", secret},
+                     {"plan", "--source", secret, "--target", "x", "--jobs", secret},
+                     {"plan", "--source", "x", "--target", "x", "--format", secret},
+                     {"plan", "--source", "x", "--target", "x", "--chunk-size", secret},
+                     {"plan", "--source", "x", "--target", "x", "--job", secret},
+                     {"plan", "--source", "x", "--target", "x", "--config", secret},
+                     {"run", "--source", "x", "--target", "x", "--no-capture", "--stop-at", secret},
+                     {"run", "--source", "x", "--target", "x", "--no-capture", "--max-runtime",
+                      secret}}) {
+                const auto result = pghaul(arguments);
+                EXPECT_EQ(result.exit_code, 2) << result.err;
+                EXPECT_EQ((result.out + result.err).find("s3cret"), std::string::npos)
+                    << result.err;
+            }
+            const auto unreachable = pghaul({"plan", "--source", secret, "--target", secret});
+            EXPECT_EQ(unreachable.exit_code, 75) << unreachable.err;
+            EXPECT_EQ((unreachable.out + unreachable.err).find("s3cret"), std::string::npos)
+                << unreachable.err;
         }
-        const auto unreachable = pghaul({"plan", "--source", secret, "--target", secret});
-        EXPECT_EQ(unreachable.exit_code, 75) << unreachable.err;
-        EXPECT_EQ((unreachable.out + unreachable.err).find("s3cret"), std::string::npos)
-            << unreachable.err;
-    }
-    const auto broken = pghaul({"plan", "--source", uri + "?x=[", "--target", "x"});
-    EXPECT_EQ(broken.exit_code, 2);
-    EXPECT_EQ((broken.out + broken.err).find("s3cret"), std::string::npos) << broken.err;
+        const auto broken = pghaul({"plan", "--source", uri + "?x=[", "--target", "x"});
+        EXPECT_EQ(broken.exit_code, 2);
+        EXPECT_EQ((broken.out + broken.err).find("s3cret"), std::string::npos) << broken.err;
 }
 
 }  // namespace

@@ -112,6 +112,7 @@ Options good_run() {
     options.target = "new";
     options.job = "j";
     options.no_capture = true;
+    options.until = Until::indexed;
     return options;
 }
 
@@ -119,13 +120,36 @@ TEST(Complaints, AreNoneForAGoodRun) { EXPECT_TRUE(good_run().complaints().empty
 
 TEST(Complaints, ComeAllAtOnce) {
     auto options = good_run();
-    options.no_capture = false;
+    options.until = Until::current;
     options.max_runtime = hours(1);
     options.chunk_bytes = 1000;
     EXPECT_EQ(options.complaints().size(), 3U);
     options.source_is_quiet = true;
     options.restart_copy = true;
     EXPECT_EQ(options.complaints().size(), 3U) << "the window is fine now, the other two are not";
+}
+
+TEST(Complaints, KeepWhatBelongsToCaptureApartFromWhatDoesNot) {
+    auto options = good_run();
+    for (const auto until : {Until::captured, Until::current}) {
+        options.until = until;
+        ASSERT_EQ(options.complaints().size(), 1U);
+        EXPECT_NE(options.complaints()[0].find("--no-capture"), std::string::npos);
+    }
+    options.no_capture = false;
+    options.max_runtime = hours(1);
+    EXPECT_TRUE(options.complaints().empty()) << "changes come along, so it may stop any time";
+    options.source_is_quiet = true;
+    ASSERT_EQ(options.complaints().size(), 1U);
+    EXPECT_NE(options.complaints()[0].find("--source-is-quiet"), std::string::npos);
+}
+
+TEST(Complaints, AskDropForOneServerAtLeast) {
+    Options options;
+    options.command = Command::drop;
+    ASSERT_EQ(options.complaints().size(), 1U);
+    options.source = "old";
+    EXPECT_TRUE(options.complaints().empty());
 }
 
 TEST(Complaints, NameTheOptionsThatExcludeEachOther) {

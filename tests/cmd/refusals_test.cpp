@@ -215,8 +215,8 @@ TEST_F(Refusals, ExplainWhatIsWrongWithTheOptions) {
     EXPECT_TRUE(refused(run(pair, {"-j", "0"}), 2, {"--jobs"}));
     EXPECT_TRUE(refused(run(pair, {"--job", "a b"}), 2, {"--job"}));
     EXPECT_TRUE(refused(run(pair, {"--log-file", "/proc/no/such/log"}), 2, {"log file"}));
-    EXPECT_TRUE(refused(pghaul({"run", "--source", pair.source, "--target", pair.target}), 2,
-                        {"--no-capture"}));
+    EXPECT_TRUE(refused(run(pair, {"--until", "current"}), 2, {"--no-capture"}));
+    EXPECT_TRUE(refused(pghaul({"drop"}), 2, {"--target", "--source"}));
     EXPECT_TRUE(refused(pghaul({"run", "--no-capture", "--source", pair.source}), 2, {"--target"}));
     EXPECT_TRUE(refused(pghaul({}), 2, {}));
     EXPECT_TRUE(refused(pghaul({"walk"}), 2, {}));

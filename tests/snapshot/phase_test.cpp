@@ -10,8 +10,9 @@ namespace pghaul::snapshot {
 namespace {
 
 // Journals on servers hold these names, and scripts read them: a change here breaks both.
-constexpr std::array<std::pair<Phase, std::string_view>, 6> kPinned = {{
+constexpr std::array<std::pair<Phase, std::string_view>, 7> kPinned = {{
     {Phase::created, "created"},
+    {Phase::captured, "captured"},
     {Phase::schema, "schema"},
     {Phase::copying, "copying"},
     {Phase::copied, "copied"},

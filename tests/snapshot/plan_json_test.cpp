@@ -42,6 +42,11 @@ TablePlan full_table() {
     info.columns = {{kNasty, true, false}, {"", false, true}};
     info.key = {{kNasty, "\"t\"", "\"o\""}, {"b", "pg_catalog.text", "\"pg_catalog\""}};
     info.key_is_complete = true;
+    info.apply_key = {{kNasty, "operator(\"o\".=)", true, false},
+                      {"b", "operator(pg_catalog.=)", false, true}};
+    info.apply_index = 4294967293U;
+    info.shape = {kNasty + "p", "c", "i", kNasty + "o", "t"};
+    info.subscribed = true;
     info.heap_bytes = (std::int64_t{1} << 53) + 1;  // one that a double cannot hold
     info.toast_bytes = 2;
     info.index_bytes = 3;
@@ -88,6 +93,10 @@ void expect_same(const TableInfo& a, const TableInfo& b) {
     }
     EXPECT_EQ(a.key, b.key);
     EXPECT_EQ(a.key_is_complete, b.key_is_complete);
+    EXPECT_EQ(a.apply_key, b.apply_key);
+    EXPECT_EQ(a.apply_index, b.apply_index);
+    EXPECT_EQ(a.shape, b.shape);
+    EXPECT_EQ(a.subscribed, b.subscribed);
     EXPECT_EQ(a.heap_bytes, b.heap_bytes);
     EXPECT_EQ(a.toast_bytes, b.toast_bytes);
     EXPECT_EQ(a.index_bytes, b.index_bytes);
@@ -155,6 +164,8 @@ TEST(PlanAsJson, ComesBackWithEveryField) {
     plan.large_objects = {{3, 16384, 4294967295U, 1000}};
     plan.materialized_views = {kNasty, "b"};
     plan.partition_roots = {kNasty + "r"};
+    plan.capture = true;
+    plan.selection = {{kNasty, "s"}, {"x"}, {kNasty + "t"}, {"y", kNasty}};
     plan.lock_all_tables = false;
     plan.encoding = "EUC_JP";
 
@@ -183,6 +194,11 @@ TEST(PlanAsJson, ComesBackWithEveryField) {
     EXPECT_EQ(read.large_objects[0].objects, 1000);
     EXPECT_EQ(read.materialized_views, plan.materialized_views);
     EXPECT_EQ(read.partition_roots, plan.partition_roots);
+    EXPECT_EQ(read.capture, true);
+    EXPECT_EQ(read.selection.schemas, plan.selection.schemas);
+    EXPECT_EQ(read.selection.exclude_schemas, plan.selection.exclude_schemas);
+    EXPECT_EQ(read.selection.tables, plan.selection.tables);
+    EXPECT_EQ(read.selection.exclude_tables, plan.selection.exclude_tables);
     EXPECT_EQ(read.lock_all_tables, false);
     EXPECT_EQ(read.encoding, "EUC_JP");
     EXPECT_EQ(to_json_without_tables(read), text);
