@@ -85,6 +85,19 @@ std::string statement_body(const std::string& delta, const TableInfo& table) {
                        columns_of(table, "n"), can_compare ? "union" : "union all");
 }
 
+/// Whether an update gave the row another key, as the key's index understands it; without a key,
+/// whether it changed anything, byte by byte: some types have no equality.
+std::string key_changed(const TableInfo& table) {
+    if (table.apply_key.empty()) return "old operator(pg_catalog.*<>) new";
+    std::string same;
+    for (const auto& column : table.apply_key) {
+        const auto name = io::quote_ident(column.name);
+        same += fmt::format("{}old.{} {} new.{}", same.empty() ? "" : " and ", name, column.equals,
+                            name);
+    }
+    return "not (" + same + ")";
+}
+
 std::string row_body(const std::string& delta, const TableInfo& table) {
     const auto old_row = columns_of(table, "old");
     const auto new_row = columns_of(table, "new");
@@ -95,11 +108,11 @@ std::string row_body(const std::string& delta, const TableInfo& table) {
         insert into {0} values (pg_catalog.txid_current(){2});
     elsif tg_op = 'UPDATE' then
         insert into {0} values (pg_catalog.txid_current(){2});
-        if row({3}) operator(pg_catalog.*<>) row({4}) then
+        if {3} then
             insert into {0} values (pg_catalog.txid_current(){1});
         end if;
 )sql",
-                       delta, with_comma(new_row), with_comma(old_row), old_row, new_row);
+                       delta, with_comma(new_row), with_comma(old_row), key_changed(table));
 }
 
 std::string create_delta_sql(const CaptureSite& site, const TableInfo& table) {
