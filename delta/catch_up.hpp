@@ -20,6 +20,16 @@
 
 namespace pghaul::delta {
 
+/// When a window is too large for one transaction, and how large its slices are; others than the
+/// defaults are for tests.
+struct WindowLimits {
+    /// Up to this many captured changes are applied in one transaction: a few seconds of work.
+    std::int64_t whole_rows = 200'000;
+    /// Captured changes in one slice of a larger window. Every slice reads the table's delta rows
+    /// twice, so fewer and larger ones cost less; a lost one costs more.
+    std::int64_t slice_rows = 250'000;
+};
+
 struct CatchUpSetup {
     const io::ConnInfo& source;
     const io::ConnInfo& target;
@@ -31,6 +41,7 @@ struct CatchUpSetup {
     bool replica = false;
     io::RunProgress& progress;
     const io::Interrupt& interrupt;
+    WindowLimits limits = {};
 };
 
 struct WindowResult {
@@ -71,6 +82,7 @@ class CatchUp {
 
   private:
     WindowResult try_window();
+    int slices_of(const Pending& pending) const;
     void apply_whole(const Window& window);
     void apply(const Window& window, const Pending& pending);
     void copy_fresh(const Window& window, const Pending& pending);
