@@ -66,10 +66,10 @@ void CatchUp::close() noexcept {
     writer_.reset();
 }
 
-WindowResult CatchUp::apply_window() {
+WindowResult CatchUp::apply_window(const AtMoment& at_its_end) {
     for (io::Backoff backoff;;) {
         try {
-            return try_window();
+            return try_window(at_its_end);
         } catch (Error& error) {
             for (auto* stream : streams_) stream->end();
             close();
@@ -86,12 +86,12 @@ WindowResult CatchUp::apply_window() {
     }
 }
 
-WindowResult CatchUp::try_window() {
+WindowResult CatchUp::try_window(const AtMoment& at_its_end) {
     const auto opened = Clock::now();
     const Window window = open_window(reader(), setup_.site, tables_, fresh_, from_);
     failpoint(Failpoint::window_opened);
     setup_.progress.pending_rows = window.rows();
-    WindowResult result{window.rows(), window.rows() > setup_.limits.whole_rows, {}, {}};
+    WindowResult result{window.rows(), window.rows() > setup_.limits.whole_rows, {}};
     if (!window.empty() || Clock::now() - last_mark_ >= kIdleMark) {
         flush(cleaner(), window.wal_position);
         if (window.empty()) {
@@ -102,12 +102,12 @@ WindowResult CatchUp::try_window() {
             apply_whole(window);
         }
     }
+    if (at_its_end) at_its_end(window.exported);
     reader().execute({"end_window", "commit"});
     result.took = Clock::now() - opened;
     from_ = window.to;
     fresh_.clear();
     measure(window, opened);
-    for (const auto& pending : window.tables) result.tables.push_back(pending.table);
     remove_applied(window);
     return result;
 }
@@ -157,6 +157,7 @@ void CatchUp::apply(const Window& window, const Pending& pending) {
     if (pending.rows == 0) return;
     applier_->delete_touched(window, pending, {});
     applier_->insert_current(window, pending, {});
+    if (setup_.check) applier_->check(window, pending);
 }
 
 void CatchUp::copy_fresh(const Window& window, const Pending& pending) {

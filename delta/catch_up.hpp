@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -41,6 +42,9 @@ struct CatchUpSetup {
     bool replica = false;
     io::RunProgress& progress;
     const io::Interrupt& interrupt;
+    /// Compare the rows of every changed key on both sides before they are committed (windows of
+    /// one transaction only).
+    bool check = false;
     WindowLimits limits = {};
 };
 
@@ -51,8 +55,6 @@ struct WindowResult {
     bool sliced = false;
     /// From the opening of the window to the target's commit.
     std::chrono::duration<double> took{0};
-    /// The tables that it changed.
-    std::vector<const snapshot::TablePlan*> tables;
 };
 
 class CatchUp {
@@ -64,7 +66,10 @@ class CatchUp {
 
     /// Applies everything that is committed on the source now. Lost connections and the like are
     /// retried with a bound. Throws: io::Error with the table; the position is then not advanced.
-    WindowResult apply_window();
+    /// at_its_end: called while the window's snapshot is still held and the target shows the same
+    /// moment, with the snapshot's exported name.
+    using AtMoment = std::function<void(const std::string& exported)>;
+    WindowResult apply_window(const AtMoment& at_its_end = {});
 
     /// Windows until one is applied within a second of its opening, or holds nothing.
     /// stop: asked between windows. Returns false if it said yes.
@@ -81,7 +86,7 @@ class CatchUp {
     void close() noexcept;
 
   private:
-    WindowResult try_window();
+    WindowResult try_window(const AtMoment& at_its_end);
     int slices_of(const Pending& pending) const;
     void apply_whole(const Window& window);
     void apply(const Window& window, const Pending& pending);
