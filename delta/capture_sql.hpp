@@ -92,11 +92,20 @@ inline constexpr io::Query kListJobsOnSource{"list_jobs_on_source", R"sql(
 )sql"};
 
 /// $1 relations as oid[]. Rows: gid, owner, table of every prepared transaction that holds a lock
-/// against writers' on one of them: it would block for as long as nobody ends it.
+/// against writers' on one of them: it would block for as long as nobody ends it. Its locks bear
+/// the virtual transaction of the session that prepared it, so they are found by the lock on its
+/// id.
 inline constexpr io::Query kPreparedBlockers{"prepared_blockers", R"sql(
     select distinct x.gid, x.owner, l.relation::pg_catalog.regclass::pg_catalog.text
       from pg_catalog.pg_prepared_xacts as x
-      join pg_catalog.pg_locks as l on l.virtualtransaction = '-1/' || x.transaction
+      join pg_catalog.pg_locks as own
+        on own.locktype = 'transactionid'
+       and own.transactionid = x.transaction
+       and own.granted
+       and own.pid is null
+      join pg_catalog.pg_locks as l
+        on l.virtualtransaction = own.virtualtransaction
+       and l.pid is null
      where l.relation = any($1::pg_catalog.oid[])
        and l.mode not in ('AccessShareLock', 'RowShareLock')
        and x.database = pg_catalog.current_database()
