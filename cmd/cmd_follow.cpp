@@ -4,8 +4,10 @@
 #include <nlohmann/json.hpp>
 
 #include "cmd/commands.hpp"
+#include "cmd/drift.hpp"
 #include "cmd/job_claim.hpp"
 #include "cmd/live.hpp"
+#include "cmd/new_tables.hpp"
 #include "cmd/session.hpp"
 
 namespace pghaul::cmd {
@@ -13,6 +15,29 @@ namespace {
 
 // Between windows that hold nothing: soon enough for a lag below a second.
 constexpr int kIdleMs = 200;
+// How soon a new table or partition is noticed.
+constexpr std::chrono::seconds kSchemaLook{10};
+
+/// New tables are taken over; what was altered is said, and stops cutover.
+void look_at_schema(RunContext& run, Steps& steps) {
+    take_over_new_tables(run, steps);
+    for (const auto& what : find_drift(run).altered) {
+        spdlog::warn(
+            "altered on the source since the copy: {}\nHINT: cutover refuses until that is "
+            "undone",
+            what);
+    }
+}
+
+void follow_until_tables_are_made(RunContext& run, delta::CatchUp& catch_up) {
+    auto next_look = std::chrono::steady_clock::now() + kSchemaLook;
+    for (;;) {
+        if (catch_up.apply_window().rows == 0) run.interrupt.sleep_ms(kIdleMs);
+        if (std::chrono::steady_clock::now() < next_look) continue;
+        if (!find_drift(run).made.empty()) return;
+        next_look = std::chrono::steady_clock::now() + kSchemaLook;
+    }
+}
 
 void print(const Options& options, const io::RunProgress& progress) {
     if (options.json) {
@@ -36,14 +61,15 @@ io::ExitCode run_follow(const Options& options, io::Interrupt& interrupt) {
         Steps steps(run);
         claim_live_job(run);
         capture_source(run, steps);
-        progress.begin_step("follow");
-        auto catch_up = begin_catch_up(run);
-        if (options.until_current) {
-            catch_up.until_current([] { return false; });
-            return;
-        }
         for (;;) {
-            if (catch_up.apply_window().rows == 0) interrupt.sleep_ms(kIdleMs);
+            look_at_schema(run, steps);
+            progress.begin_step("follow");
+            auto catch_up = begin_catch_up(run, interrupt);
+            if (options.until_current) {
+                catch_up->until_current([] { return false; });
+                return;
+            }
+            follow_until_tables_are_made(run, *catch_up);
         }
     });
     print(options, progress);

@@ -128,9 +128,10 @@ io::ExitCode run_plan(Options options, io::Interrupt& interrupt) {
     const bool readable = catalog.unreadable.empty() && catalog.filtered.empty();
     Plan plan;
     if (readable) {
-        plan = snapshot::make_plan(source, std::move(catalog),
-                                   {options.jobs, options.chunk_bytes, options.format,
-                                    options.freeze, facts.integer_datetimes, true});
+        plan =
+            snapshot::make_plan(source, std::move(catalog),
+                                {options.jobs, options.chunk_bytes, options.format, options.freeze,
+                                 facts.integer_datetimes, options.no_capture, !options.no_capture});
         if (options.selection.schemas.empty() && options.selection.tables.empty()) {
             plan.large_objects = loader::cut_large_objects(source);
         }

@@ -41,6 +41,11 @@ void print_json(const JobRecord& record, const JobTotals& totals, bool running, 
                                 {"sent_bytes", totals.sent_bytes},
                                 {"snapshots", totals.snapshots},
                                 {"first_snapshot_at", totals.first_snapshot_at},
+                                {"capture", record.capture},
+                                {"changes", record.delta_rows},
+                                {"changes_age_seconds", record.delta_age_seconds},
+                                {"cut_over", record.cut_over},
+                                {"cutover_pause_ms", record.cutover_pause_ms},
                                 {"steps", steps},
                                 {"problems", problems}};
     fmt::print("{}\n", all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
@@ -62,14 +67,27 @@ void print_text(const JobRecord& record, const JobTotals& totals, bool running, 
                    human_bytes(static_cast<double>(totals.sent_bytes)));
         fmt::print("snapshots {}, the first of {}\n", totals.snapshots, totals.first_snapshot_at);
     }
+    if (record.capture && record.delta_age_seconds >= 0) {
+        fmt::print("changes   {} applied, the last time {} ago\n", record.delta_rows,
+                   human_seconds(record.delta_age_seconds));
+    } else if (record.capture) {
+        fmt::print("changes   captured, none applied yet\n");
+    }
+    if (record.cut_over) {
+        fmt::print("cutover   done: writers were paused for {} ms; the source is fenced off\n",
+                   record.cutover_pause_ms);
+    }
     for (const auto& [table, chunks] : journal.partly_loaded()) {
         fmt::print("in part   {}: {}\n", printable(table), chunks);
     }
     for (const auto& problem : journal.problems()) {
         fmt::print("PROBLEM   {}: {}\n", printable(problem.subject), printable(problem.message));
     }
-    if (record.phase != snapshot::Phase::done && !running) {
+    if (running) return;
+    if (record.phase != snapshot::Phase::done) {
         fmt::print("not running; pghaul run goes on from here\n");
+    } else if (record.capture && !record.cut_over) {
+        fmt::print("not running; pghaul follow applies changes, pghaul cutover ends the job\n");
     }
 }
 

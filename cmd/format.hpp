@@ -25,6 +25,16 @@ inline std::string human_seconds(double seconds) {
     return fmt::format("{} h {:02} min", whole / 3600, whole / 60 % 60);
 }
 
+/// 1234567 as 1,234,567.
+inline std::string human_count(std::int64_t count) {
+    std::string text = std::to_string(count);
+    for (auto at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > (count < 0 ? 1 : 0);
+         at -= 3) {
+        text.insert(static_cast<std::size_t>(at), ",");
+    }
+    return text;
+}
+
 /// Control characters of odd identifiers must not reach a terminal.
 inline std::string printable(const std::string& text) {
     std::string safe;

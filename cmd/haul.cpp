@@ -3,6 +3,7 @@
 #include "cmd/image.hpp"
 #include "cmd/job_claim.hpp"
 #include "cmd/live.hpp"
+#include "cmd/new_tables.hpp"
 #include "cmd/run_context.hpp"
 #include "cmd/target_schema.hpp"
 #include "io/failpoint.hpp"
@@ -49,7 +50,10 @@ HaulResult haul(const Options& options, io::Interrupt& interrupt, io::RunProgres
     if (run.phase < Phase::done) update_statistics(run, steps);
     if (run.capture && options.until == Until::indexed) return result_of(run, steps);
 
-    if (run.capture) bring_current(run, steps);
+    if (run.capture) {
+        take_over_new_tables(run, steps);
+        bring_current(run, steps);
+    }
     if (run.phase < Phase::done) {
         io::failpoint(io::Failpoint::done_before_phase);
         run.advance(Phase::done);

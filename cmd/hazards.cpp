@@ -6,6 +6,7 @@
 #include <random>
 
 #include "cmd/hazards_sql.hpp"
+#include "delta/capture.hpp"
 #include "io/error.hpp"
 
 namespace pghaul::cmd {
@@ -220,12 +221,57 @@ std::vector<Hazard> find_hazards(Connection& source, Connection& target, const O
                                "; everything goes to its default tablespace",
                            "create them there first if you want them"});
     }
+    if (!options.no_capture) {
+        for (auto& hazard : capture_hazards(source, catalog)) hazards.push_back(std::move(hazard));
+    }
     look_at_target(source, target, options, hazards);
     if (!catalog.foreign_tables.empty()) {
         hazards.push_back(
             {Weight::note,
              "foreign tables move as definitions only: " + listed(catalog.foreign_tables),
              "check that the target reaches their servers"});
+    }
+    return hazards;
+}
+
+std::vector<Hazard> capture_hazards(Connection& source, const snapshot::Catalog& catalog) {
+    std::vector<Hazard> hazards;
+    std::vector<snapshot::Oid> oids;
+    std::vector<std::string> keyless;
+    std::vector<std::string> of_extensions;
+    for (const auto& table : catalog.tables) {
+        if (!delta::is_captured(table)) {
+            of_extensions.push_back(table.display());
+            continue;
+        }
+        oids.push_back(table.oid);
+        if (table.apply_key.empty()) keyless.push_back(table.display());
+    }
+    const auto foreign = first_column(source.query(kTablesOfOthers, {snapshot::oid_array(oids)}));
+    if (!foreign.empty()) {
+        hazards.push_back(
+            {Weight::no_go,
+             "capture needs the owner of the tables, and these are not ours: " + listed(foreign),
+             "connect to the source as their owner or as a member of the owner's "
+             "role, or stop all writes and use --no-capture"});
+    }
+    if (const auto prepared = delta::prepared_blockers(source, catalog.tables); !prepared.empty()) {
+        hazards.push_back({Weight::warning, "prepared transactions hold tables: " + prepared,
+                           "end them with COMMIT PREPARED or ROLLBACK PREPARED; capture can't be "
+                           "installed before"});
+    }
+    if (!keyless.empty()) {
+        hazards.push_back(
+            {Weight::note,
+             "tables without a key are scanned whole for every batch of their changes: " +
+                 listed(keyless),
+             "add a primary key or a unique index on not-null columns to those that change often"});
+    }
+    if (!of_extensions.empty()) {
+        hazards.push_back(
+            {Weight::note,
+             "changes of extensions' own tables are not captured: " + listed(of_extensions),
+             "leave their rows alone until cutover"});
     }
     return hazards;
 }

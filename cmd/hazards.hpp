@@ -39,6 +39,9 @@ std::vector<Hazard> find_hazards(io::Connection& source, io::Connection& target,
                                  const Options& options, const std::vector<snapshot::Oid>& chosen,
                                  const snapshot::Catalog& catalog, bool check_target_empty);
 
+/// What capture will meet on the source: rights, prepared transactions, what it can't see.
+std::vector<Hazard> capture_hazards(io::Connection& source, const snapshot::Catalog& catalog);
+
 /// What the plan itself shows.
 std::vector<Hazard> plan_hazards(const snapshot::Plan& plan, int source_major);
 

@@ -186,10 +186,20 @@ inline constexpr io::Query kCollation{"collation", R"sql(
     select datcollate from pg_catalog.pg_database where datname = pg_catalog.current_database()
 )sql"};
 
+/// $1 relations as oid[]. Rows: those whose owner's role we are not a member of.
+inline constexpr io::Query kTablesOfOthers{"tables_of_others", R"sql(
+    select pg_catalog.format('%I.%I', n.nspname, c.relname)
+      from pg_catalog.pg_class as c
+      join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+     where c.oid = any($1::pg_catalog.oid[])
+       and not pg_catalog.pg_has_role(c.relowner, 'usage')
+     order by 1
+)sql"};
+
 inline constexpr std::array kHazardQueries = {
     kTakeMarker,         kDatabaseIdentity, kUserObjects,    kExisting,          kNamesOf,
     kRolesUsed,          kMissingRoles,     kExtensionsUsed, kMissingExtensions, kTablespacesUsed,
-    kMissingTablespaces, kTargetFacts,      kCollation,      kUnreadableObjects,
+    kMissingTablespaces, kTargetFacts,      kCollation,      kUnreadableObjects, kTablesOfOthers,
 };
 
 }  // namespace pghaul::cmd

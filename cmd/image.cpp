@@ -8,6 +8,7 @@
 
 #include "cmd/earlier_copy.hpp"
 #include "cmd/live.hpp"
+#include "cmd/retry.hpp"
 #include "cmd/streams.hpp"
 #include "cmd/target_schema.hpp"
 #include "delta/window.hpp"
@@ -105,7 +106,8 @@ class Image {
             make_schema();
             steps_.begin("snapshot");
         }
-        const int number = journal_.add_snapshot(keeper.visible());
+        int number = 0;
+        retry(run_, "snapshot", [&] { number = journal_.add_snapshot(keeper.visible()); });
         steps_.end();
         announce_plan();
 
@@ -150,14 +152,13 @@ class Image {
     }
 
     void make_schema() {
-        steps_.begin("schema");
-        failpoint(Failpoint::schema_before);
-        loader::restore_pre_data(run_.facts.tools, run_.archive(), run_.target,
-                                 run_.schema_options(), {false, 0, steps_.mark("schema")},
-                                 run_.interrupt);
-        failpoint(Failpoint::schema_after);
+        steps_.once_from_mark("schema", [&](const loader::RestoreOptions& from) {
+            failpoint(Failpoint::schema_before);
+            loader::restore_pre_data(run_.facts.tools, run_.archive(), run_.target,
+                                     run_.schema_options(), from, run_.interrupt);
+            failpoint(Failpoint::schema_after);
+        });
         run_.advance(Phase::copying);
-        steps_.end();
     }
 
     void announce_plan() {

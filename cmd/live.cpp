@@ -97,17 +97,23 @@ std::function<bool(snapshot::Oid)> truncated_since(RunContext& run, const std::s
     };
 }
 
-delta::CatchUp begin_catch_up(RunContext& run) {
+std::unique_ptr<delta::CatchUp> begin_catch_up(RunContext& run, const io::Interrupt& interrupt,
+                                               bool check) {
     auto target = run.open_target("guards");
     const auto mode = delta::detect_apply_mode(target);
+    run.apply_mode = mode;
     delta::suspend_user_triggers(target, run.plan);
     if (mode == delta::ApplyMode::guarded) delta::drop_foreign_keys(target, run.plan);
-    return {{run.source, run.target, run.plan, *run.site, run.ticket(), run.options.jobs,
-             mode == delta::ApplyMode::replica, run.progress, run.interrupt},
-            run.journal};
+    return std::make_unique<delta::CatchUp>(
+        delta::CatchUpSetup{run.source, run.target, run.plan, *run.site, run.ticket(),
+                            run.options.jobs, mode == delta::ApplyMode::replica, run.progress,
+                            interrupt, check},
+        run.journal);
 }
 
 void catch_up_once(RunContext& run, Steps& steps) {
+    // Also in a run that goes on behind this step: what comes next asks for it.
+    auto catch_up = begin_catch_up(run, run.interrupt);
     steps.once("apply keys", [&] {
         std::vector<std::pair<const snapshot::TableInfo*, const snapshot::IndexInfo*>> keys;
         for (const auto& table : run.plan.tables) {
@@ -123,13 +129,13 @@ void catch_up_once(RunContext& run, Steps& steps) {
                 loader::build_index(target, *keys[i].first, *keys[i].second, 0);
             });
     });
-    steps.once("first catch-up", [&] { begin_catch_up(run).apply_window(); });
+    steps.once("first catch-up", [&] { catch_up->apply_window(); });
 }
 
 void bring_current(RunContext& run, Steps& steps) {
     steps.begin("catch-up");
-    auto catch_up = begin_catch_up(run);
-    if (!catch_up.until_current([&] { return run.time_is_up(); })) stop_early(run);
+    auto catch_up = begin_catch_up(run, run.interrupt);
+    if (!catch_up->until_current([&] { return run.time_is_up(); })) stop_early(run);
     set_sequences(run);
     steps.end();
 }

@@ -28,6 +28,10 @@ ExitCode dispatch(const pghaul::cmd::Options& options, pghaul::io::Interrupt& in
             return pghaul::cmd::run_run(options, interrupt);
         case Command::follow:
             return pghaul::cmd::run_follow(options, interrupt);
+        case Command::cutover:
+            return pghaul::cmd::run_cutover(options, interrupt);
+        case Command::verify:
+            return pghaul::cmd::run_verify(options, interrupt);
         case Command::status:
             return pghaul::cmd::run_status(options, interrupt);
         case Command::drop:

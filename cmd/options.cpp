@@ -57,11 +57,13 @@ Error usage(const std::string& message) {
 
 /// Strings as CLI11 binds them, turned into Options once all are known.
 struct Raw {
-    std::string chunk_size = "256MB";
+    std::string chunk_size = "auto";
     std::string format = "auto";
     std::string freeze = "auto";
     std::string until;
     std::string max_runtime;
+    std::string max_pause = "30s";
+    std::string lock_timeout = "1s";
     std::string stop_at;
     std::string progress = "auto";
     std::string config;
@@ -114,12 +116,12 @@ void add_choice(CLI::App& app, Options& options) {
         ->group("Choice of tables");
 }
 
-void add_streams(CLI::App& app, Options& options) {
+void add_jobs(CLI::App& app, Options& options, const char* group) {
     app.add_option("-j,--jobs", options.jobs, "streams in all; each uses one connection per server")
         ->type_name("N")
         ->check(CLI::Range(1, 256))
         ->capture_default_str()
-        ->group("Copy");
+        ->group(group);
 }
 
 void add_display(CLI::App& app, Options& options, Raw& raw) {
@@ -134,8 +136,10 @@ void add_display(CLI::App& app, Options& options, Raw& raw) {
 }
 
 void add_copy(CLI::App& app, Options& options, Raw& raw) {
-    add_streams(app, options);
-    app.add_option("--chunk-size", raw.chunk_size, "cut tables larger than this into key ranges")
+    add_jobs(app, options, "Copy");
+    app.add_option(
+           "--chunk-size", raw.chunk_size,
+           "cut tables larger than this; auto: a 192nd of all tables' bytes, but 16MB to 256MB")
         ->type_name("BYTES")
         ->capture_default_str()
         ->group("Copy");
@@ -180,6 +184,43 @@ void add_run(CLI::App& app, Options& options, Raw& raw) {
     app.add_flag("--restart-copy", options.restart_copy,
                  "throw away what an unfinished copy has loaded and start again")
         ->group("Run");
+    add_display(app, options, raw);
+}
+
+void add_cutover(CLI::App& app, Options& options, Raw& raw) {
+    app.add_flag("--undo", options.undo, "lift the fence: the source takes writes again")
+        ->group("Cutover");
+    app.add_option("--max-pause", raw.max_pause,
+                   "longest time that writers may wait; beyond it everything is taken back")
+        ->type_name("D")
+        ->capture_default_str()
+        ->group("Cutover");
+    app.add_option("--lock-timeout", raw.lock_timeout,
+                   "how long one attempt to lock writers out may take; several are made")
+        ->type_name("D")
+        ->capture_default_str()
+        ->group("Cutover");
+    app.add_option("--moved-to", options.moved_to,
+                   "what refused writers are told to connect to (default: the target's "
+                   "host:port/database)")
+        ->type_name("TEXT")
+        ->group("Cutover");
+}
+
+void add_verify(CLI::App& app, Options& options, Raw& raw) {
+    add_jobs(app, options, "Verify");
+    app.add_option("--sample", options.sample_percent,
+                   "compare only about so many percent of the key ranges, chosen at random")
+        ->type_name("PERCENT")
+        ->check(CLI::Range(0.0, 100.0))
+        ->group("Verify");
+    app.add_option("--seed", options.seed, "choose the ranges that a sample with this seed chose")
+        ->type_name("N")
+        ->group("Verify");
+    app.add_flag("--repair", options.repair,
+                 "make the target's differing rows, sequences and large objects as the source's, "
+                 "then compare them again")
+        ->group("Verify");
     add_display(app, options, raw);
 }
 
@@ -250,8 +291,19 @@ std::string job_name(const Options& options) {
     return name;
 }
 
+/// As parse_duration, with ms: 500ms, 2s.
+std::chrono::milliseconds parse_milliseconds(const std::string& text) {
+    if (!text.ends_with("ms")) return parse_duration(text);
+    const auto number = text.substr(0, text.size() - 2);
+    if (number.empty() || number.size() > 9 ||
+        number.find_first_not_of("0123456789") != number.npos || std::stol(number) == 0) {
+        throw usage("not a duration: " + text + " (write 500ms, 2s)");
+    }
+    return std::chrono::milliseconds(std::stol(number));
+}
+
 void convert(const Raw& raw, Options& options) {
-    options.chunk_bytes = parse_bytes(raw.chunk_size);
+    if (raw.chunk_size != "auto") options.chunk_bytes = parse_bytes(raw.chunk_size);
     options.format = raw.format == "binary" ? snapshot::FormatChoice::binary
                      : raw.format == "text" ? snapshot::FormatChoice::text
                                             : snapshot::FormatChoice::automatic;
@@ -264,6 +316,8 @@ void convert(const Raw& raw, Options& options) {
                     : options.no_capture ? Until::indexed
                                          : Until::current;
     if (!raw.max_runtime.empty()) options.max_runtime = parse_duration(raw.max_runtime);
+    options.max_pause = parse_milliseconds(raw.max_pause);
+    options.lock_timeout = parse_milliseconds(raw.lock_timeout);
     if (!raw.stop_at.empty()) {
         options.stop_at = parse_time(raw.stop_at, std::chrono::system_clock::now());
     }
@@ -303,7 +357,13 @@ std::vector<std::string> Options::complaints() const {
             "--restart-copy and --source-is-quiet exclude each other: the one throws "
             "away what the other keeps");
     }
-    if (chunk_bytes < (std::int64_t{1} << 20)) list.emplace_back("--chunk-size is below 1MB");
+    if (chunk_bytes && *chunk_bytes < (std::int64_t{1} << 20))
+        list.emplace_back("--chunk-size is below 1MB");
+    if (repair && sample_percent) {
+        list.emplace_back(
+            "--repair and --sample exclude each other: a repair must have seen every row");
+    }
+    if (seed && !sample_percent) list.emplace_back("--seed means nothing without --sample");
     return list;
 }
 
@@ -318,8 +378,9 @@ std::string Options::effective() const {
     std::string text =
         fmt::format("job {} source {} target {} jobs {} chunk-size {} freeze {} capture {}", job,
                     source.empty() ? "-" : io::ConnInfo::parse(source).display(),
-                    io::ConnInfo::parse(target).display(), jobs, chunk_bytes,
-                    freeze ? "auto" : "never", no_capture ? "off" : "on");
+                    io::ConnInfo::parse(target).display(), jobs,
+                    chunk_bytes ? std::to_string(*chunk_bytes) : "auto", freeze ? "auto" : "never",
+                    no_capture ? "off" : "on");
     if (source_is_quiet) text += " source-is-quiet";
     if (restart_copy) text += " restart-copy";
     return text;
@@ -428,17 +489,30 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
         app.add_subcommand("follow", "keep applying the changes that were captured on the source");
     add_common(*follow, options, raw, true);
     add_display(*follow, options, raw);
-    add_streams(*follow, options);
+    add_jobs(*follow, options, "Run");
     follow
         ->add_flag("--until-current", options.until_current, "return when the target is up to date")
         ->group("Run");
+    auto* cutover = app.add_subcommand(
+        "cutover",
+        "lock writers out of the source, apply the last changes, fence it off; --undo lifts the "
+        "fence");
+    add_common(*cutover, options, raw, true);
+    add_display(*cutover, options, raw);
+    add_jobs(*cutover, options, "Cutover");
+    add_cutover(*cutover, options, raw);
+    auto* verify = app.add_subcommand(
+        "verify", "compare source and target, name the rows that differ; --repair mends them");
+    add_common(*verify, options, raw, true);
+    add_choice(*verify, options);
+    add_verify(*verify, options, raw);
     auto* status = app.add_subcommand("status", "where the job stands");
     add_common(*status, options, raw, false);
     status->add_flag("--watch", options.watch, "print it again every two seconds")->group("Output");
     auto* drop =
         app.add_subcommand("drop", "remove everything pghaul made on both servers; keep the data");
     add_common(*drop, options, raw, false, false);
-    const std::vector<CLI::App*> all = {plan, run, follow, status, drop};
+    const std::vector<CLI::App*> all = {plan, run, follow, cutover, verify, status, drop};
 
     try {
         std::vector<std::string> arguments(argv + 1, argv + argc);
@@ -464,8 +538,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
             app.clear();
             for (auto* sub : all) {
                 if (sub != drop) sub->get_option("--target")->required();
-                if (sub == plan || sub == run || sub == follow)
-                    sub->get_option("--source")->required();
+                if (sub != status && sub != drop) sub->get_option("--source")->required();
             }
             parse(arguments);
         }
@@ -476,11 +549,13 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
         throw usage(error.what());
     }
     const auto* command = app.get_subcommands().front();
-    options.command = command == plan     ? Command::plan
-                      : command == run    ? Command::run
-                      : command == follow ? Command::follow
-                      : command == status ? Command::status
-                                          : Command::drop;
+    options.command = command == plan      ? Command::plan
+                      : command == run     ? Command::run
+                      : command == follow  ? Command::follow
+                      : command == cutover ? Command::cutover
+                      : command == verify  ? Command::verify
+                      : command == status  ? Command::status
+                                           : Command::drop;
     convert(raw, options);
     const auto complaints = options.complaints();
     if (!complaints.empty()) {

@@ -13,7 +13,7 @@
 
 namespace pghaul::cmd {
 
-enum class Command { plan, run, follow, status, drop };
+enum class Command { plan, run, follow, cutover, verify, status, drop };
 enum class ProgressMode { automatic, bar, plain, json, none };
 /// How far a run goes. `current` only with capture.
 enum class Until { captured, copied, indexed, current };
@@ -27,8 +27,8 @@ struct Options {
 
     snapshot::Selection selection;
 
-    int jobs = 2;                                        // streams
-    std::int64_t chunk_bytes = std::int64_t{256} << 20;  // bytes
+    int jobs = 2;                             // streams
+    std::optional<std::int64_t> chunk_bytes;  // bytes; empty: the planner's choice
     snapshot::FormatChoice format = snapshot::FormatChoice::automatic;
     bool freeze = true;
     Until until = Until::current;
@@ -40,11 +40,22 @@ struct Options {
     std::optional<std::chrono::seconds> max_runtime;
     std::optional<std::chrono::system_clock::time_point> stop_at;
 
+    std::optional<double> sample_percent;  // verify: of the ranges; empty: all
+    std::optional<std::uint64_t> seed;     // verify: which ones; empty: any
+    bool repair = false;                   // verify: mend what differs
+
     ProgressMode progress = ProgressMode::automatic;
     bool json = false;
     bool watch = false;
     /// follow: return when the target is up to date.
     bool until_current = false;
+    /// cutover: lift the fence instead.
+    bool undo = false;
+    /// cutover: longest time that writers may wait, in all and for one attempt to lock them out.
+    std::chrono::milliseconds max_pause{30'000};
+    std::chrono::milliseconds lock_timeout{1000};
+    /// cutover: where the fence says that the database went; empty: the target as connected.
+    std::string moved_to;
     std::string log_file;
     std::string log_level = "info";
     std::string metrics_file;

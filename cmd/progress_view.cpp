@@ -105,13 +105,32 @@ ProgressView::Sample ProgressView::sample() {
     return now;
 }
 
-std::string ProgressView::summary(const Sample& sample) const {
+/// What matters once changes are being applied: how far behind, and whether that shrinks.
+std::string ProgressView::live_summary() const {
+    const auto in = progress_.rate_in.load();
+    const auto out = progress_.rate_out.load();
+    const auto pending = progress_.pending_rows.load();
     std::string text =
-        fmt::format("{}: {:.0f} % of {}, {} rows, {}/s, tables {} loaded {} finished of {}",
-                    progress_.step().empty() ? "begin" : progress_.step(), sample.fraction * 100,
-                    human_bytes(static_cast<double>(progress_.planned_bytes.load())), sample.rows,
-                    human_bytes(sample.rate), progress_.tables_loaded.load(),
-                    progress_.tables_finished.load(), progress_.tables.load());
+        fmt::format("{}: {:.1f} s behind, {} changes pending, {} applied; in {}/s, out {}/s",
+                    progress_.step(), static_cast<double>(progress_.lag_ms.load()) / 1000, pending,
+                    progress_.delta_rows.load(), in, out);
+    if (pending > 0 && in > 0 && out <= in) text += "; does not converge at this rate";
+    if (const int retries = progress_.retries.load(); retries > 0) {
+        text += fmt::format(", {} retries", retries);
+    }
+    return text;
+}
+
+std::string ProgressView::summary(const Sample& sample) const {
+    if (progress_.following) return live_summary();
+    std::string text = fmt::format(
+        "{}: {:.0f} % of {}, {} rows, {}/s", progress_.step().empty() ? "begin" : progress_.step(),
+        sample.fraction * 100, human_bytes(static_cast<double>(progress_.planned_bytes.load())),
+        sample.rows, human_bytes(sample.rate));
+    if (options_.command == Command::run) {
+        text += fmt::format(", tables {} loaded {} finished of {}", progress_.tables_loaded.load(),
+                            progress_.tables_finished.load(), progress_.tables.load());
+    }
     if (progress_.step() == "copy" && sample.seconds_left > 0) {
         text += ", rows done in about " + human_seconds(sample.seconds_left);
     }
@@ -126,9 +145,12 @@ void ProgressView::show_bar(const Sample& sample) const {
     constexpr std::size_t kCells = 30;
     const auto full = static_cast<std::size_t>(sample.fraction * kCells);
     std::vector<std::string> lines;
-    lines.push_back(cut(fmt::format("[{}{}] {}", std::string(full, '#'),
-                                    std::string(kCells - full, '.'), human_seconds(sample.seconds)),
-                        width));
+    if (!progress_.following) {
+        lines.push_back(
+            cut(fmt::format("[{}{}] {}", std::string(full, '#'), std::string(kCells - full, '.'),
+                            human_seconds(sample.seconds)),
+                width));
+    }
     lines.push_back(cut(summary(sample), width));
     int number = 0;
     progress_.for_each_stream([&](const io::StreamProgress& stream) {
@@ -167,6 +189,12 @@ void ProgressView::print_json(const Sample& sample) const {
                                  {"tables_loaded", progress_.tables_loaded.load()},
                                  {"tables_finished", progress_.tables_finished.load()},
                                  {"retries", progress_.retries.load()},
+                                 {"following", progress_.following.load()},
+                                 {"changes", progress_.delta_rows.load()},
+                                 {"pending_changes", progress_.pending_rows.load()},
+                                 {"lag_ms", progress_.lag_ms.load()},
+                                 {"changes_in_per_second", progress_.rate_in.load()},
+                                 {"changes_out_per_second", progress_.rate_out.load()},
                                  {"streams", streams},
                                  {"waits", watch_.waits()}};
     Console::get().line(line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
@@ -188,6 +216,9 @@ void ProgressView::write_metrics(const Sample& sample) const {
         put("tables", "gauge", progress_.tables.load());
         put("tables_loaded", "gauge", progress_.tables_loaded.load());
         put("tables_finished", "gauge", progress_.tables_finished.load());
+        put("changes_total", "counter", progress_.delta_rows.load());
+        put("pending_changes", "gauge", progress_.pending_rows.load());
+        put("lag_seconds", "gauge", static_cast<double>(progress_.lag_ms.load()) / 1000);
         put("retries_total", "counter", progress_.retries.load());
         put("run_seconds", "gauge", sample.seconds);
     }

@@ -30,6 +30,7 @@ class ProgressView {
     };
     void body(const std::stop_token& stop);
     Sample sample();
+    std::string live_summary() const;
     std::string summary(const Sample& sample) const;
     void show_bar(const Sample& sample) const;
     void print_plain(const Sample& sample) const;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cmd/retry.hpp"
 #include "io/error.hpp"
 
 namespace pghaul::cmd {
@@ -28,7 +29,7 @@ const std::string& RunContext::archive() {
 }
 
 void RunContext::advance(snapshot::Phase next) {
-    journal.set_phase(next);
+    retry(*this, "phase " + std::string(snapshot::name_of(next)), [&] { journal.set_phase(next); });
     phase = next;
 }
 

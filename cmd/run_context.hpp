@@ -13,6 +13,7 @@
 #include "cmd/hazards.hpp"
 #include "cmd/options.hpp"
 #include "delta/names.hpp"
+#include "delta/target_guards.hpp"
 #include "io/connection.hpp"
 #include "io/conninfo.hpp"
 #include "io/interrupt.hpp"
@@ -51,6 +52,8 @@ struct RunContext {
     std::string job_id;
     /// Where capture lives on the source; known once it is installed (live.hpp).
     std::optional<delta::CaptureSite> site;
+    /// How changes may be applied on the target; known once that has begun (live.hpp).
+    std::optional<delta::ApplyMode> apply_mode;
 
     // Known once the copy has begun, or read back from the journal.
     snapshot::Plan plan;

@@ -28,19 +28,23 @@ class Steps {
     /// Ends the step that was begun last. bytes: what it moved, for the throughput.
     void end(std::int64_t bytes = 0);
 
-    /// Runs a step unless the journal says that it is finished. Throws: io::Error (stopped) before
-    /// it if the run's time is up.
+    /// Runs a step unless the journal says that it is finished; again when a connection is lost
+    /// (retry.hpp says what that asks of the body).
+    /// Throws: io::Error (stopped) before it if the run's time is up.
     void once(const std::string& name, const std::function<void()>& body);
-    /// Same, for a step that marks its progress: the body gets where to go on, and the mark.
+    /// Same, for a step that marks its progress: the body gets where to go on, and the mark. Its
+    /// session on the target has a role that begins with "schema".
     void once_from_mark(const std::string& name,
                         const std::function<void(const loader::RestoreOptions&)>& body);
 
-    /// Notes progress of a step in the transaction of whoever calls it.
-    loader::RestoreMark mark(const std::string& name) const;
     /// Of this run, in order; a step that was begun twice stands once.
     const std::vector<StepTime>& times() const noexcept { return times_; }
 
   private:
+    snapshot::Step state_of(const std::string& name);
+    /// Notes progress of a step in the transaction of whoever calls it.
+    loader::RestoreMark mark(const std::string& name) const;
+
     RunContext& run_;
     std::string name_;
     std::chrono::steady_clock::time_point began_;

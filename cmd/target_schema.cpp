@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "cmd/retry.hpp"
 #include "cmd/streams.hpp"
 #include "io/error.hpp"
 #include "io/failpoint.hpp"
@@ -17,19 +18,6 @@ namespace {
 using io::Connection;
 using io::Failpoint;
 using io::failpoint;
-
-/// Indexes and constraints that pghaul makes itself, by their OIDs on the source.
-std::set<snapshot::Oid> made_by_pghaul(const snapshot::Plan& plan) {
-    std::set<snapshot::Oid> made;
-    for (const auto& table : plan.tables) {
-        for (const auto& index : table.info.indexes) {
-            made.insert(index.oid);
-            if (index.constraint_oid != 0) made.insert(index.constraint_oid);
-        }
-    }
-    for (const auto& key : plan.foreign_keys) made.insert(key.oid);
-    return made;
-}
 
 /// A view that can't be filled could not be on the source either: that is a problem of its own.
 void refresh(Connection& target, snapshot::Journal& journal, const std::string& view) {
@@ -46,14 +34,40 @@ void refresh(Connection& target, snapshot::Journal& journal, const std::string& 
     }
 }
 
+void refresh_all(RunContext& run) {
+    auto target = run.open_target("refresh");
+    for (const auto& view : run.plan.materialized_views) refresh(target, run.journal, view);
+}
+
+void make_foreign_keys(RunContext& run) {
+    loader::make_foreign_keys(
+        run.plan.foreign_keys, run.journal,
+        [&](const std::string& role) { return run.open_target(role); }, run.options.jobs,
+        run.progress);
+}
+
 }  // namespace
 
+std::set<snapshot::Oid> made_by_pghaul(const snapshot::Plan& plan) {
+    std::set<snapshot::Oid> made;
+    for (const auto& table : plan.tables) {
+        for (const auto& index : table.info.indexes) {
+            made.insert(index.oid);
+            if (index.constraint_oid != 0) made.insert(index.constraint_oid);
+        }
+    }
+    for (const auto& key : plan.foreign_keys) made.insert(key.oid);
+    return made;
+}
+
 void set_sequences(RunContext& run) {
-    failpoint(Failpoint::sequences_before);
-    auto source = run.open_source("sequences");
-    auto target = run.open_target("sequences");
-    loader::set_sequences(source, target, run.plan.sequences);
-    failpoint(Failpoint::sequences_after);
+    retry(run, "sequences", [&] {
+        failpoint(Failpoint::sequences_before);
+        auto source = run.open_source("sequences");
+        auto target = run.open_target("sequences");
+        loader::set_sequences(source, target, run.plan.sequences);
+        failpoint(Failpoint::sequences_after);
+    });
 }
 
 void finish_tables_left(RunContext& run, Steps& steps) {
@@ -68,27 +82,43 @@ void finish_tables_left(RunContext& run, Steps& steps) {
 
 void make_rest_of_schema(RunContext& run, Steps& steps) {
     const auto made = made_by_pghaul(run.plan);
-    const auto restore = [&](loader::RestPart part) {
-        return [&run, &made, part](const loader::RestoreOptions& from) {
-            loader::restore_rest(run.facts.tools, run.archive(), run.target, run.schema_options(),
-                                 part, made, from, run.interrupt);
-        };
+    // Where the session may not switch foreign keys off, they come at cutover.
+    const bool keys_later = run.capture && run.apply_mode == delta::ApplyMode::guarded;
+    const auto restore = [&](loader::RestPart part, const loader::RestoreOptions& from) {
+        auto options = run.schema_options();
+        if (keys_later) options.absent_foreign_keys = &run.plan.foreign_keys;
+        loader::restore_rest(run.facts.tools, run.archive(), run.target, options, part, made, from,
+                             run.interrupt);
     };
-    const auto open_target = [&](const std::string& role) { return run.open_target(role); };
-
-    failpoint(Failpoint::rest_before);
-    steps.once_from_mark("rest of the indexes", restore(loader::RestPart::indexes));
-    steps.once("foreign keys", [&] {
-        loader::make_foreign_keys(run.plan.foreign_keys, run.journal, open_target, run.options.jobs,
-                                  run.progress);
+    steps.once_from_mark("rest of the indexes", [&](const loader::RestoreOptions& from) {
+        failpoint(Failpoint::rest_before);
+        restore(loader::RestPart::indexes, from);
     });
-    steps.once_from_mark("rest of the schema", restore(loader::RestPart::others));
-    failpoint(Failpoint::rest_after);
+    if (!keys_later) steps.once("foreign keys", [&] { make_foreign_keys(run); });
+    steps.once_from_mark("rest of the schema", [&](const loader::RestoreOptions& from) {
+        restore(loader::RestPart::others, from);
+        failpoint(Failpoint::rest_after);
+    });
     steps.once("materialized views", [&] {
-        auto target = run.open_target("refresh");
-        for (const auto& view : run.plan.materialized_views) refresh(target, run.journal, view);
+        refresh_all(run);
         failpoint(Failpoint::views_refreshed);
     });
+}
+
+void validate_foreign_keys(RunContext& run, Steps& steps) {
+    steps.begin("foreign keys");
+    make_foreign_keys(run);
+    auto source = run.open_source("foreign keys");
+    auto target = run.open_target("foreign keys");
+    loader::comment_foreign_keys(source, target, run.plan.foreign_keys);
+    steps.end();
+}
+
+void refresh_views(RunContext& run, Steps& steps) {
+    if (run.plan.materialized_views.empty()) return;
+    steps.begin("materialized views");
+    refresh_all(run);
+    steps.end();
 }
 
 void update_statistics(RunContext& run, Steps& steps) {

@@ -3,6 +3,8 @@
 // Thread: the run's main thread; set_sequences() also a stream's.
 #pragma once
 
+#include <set>
+
 #include "cmd/run_context.hpp"
 #include "cmd/steps.hpp"
 
@@ -17,6 +19,15 @@ void finish_tables_left(RunContext& run, Steps& steps);
 
 /// Everything of the schema that rows and indexes had to come before, and the views' rows.
 void make_rest_of_schema(RunContext& run, Steps& steps);
+
+/// Indexes and constraints that pghaul makes itself, by their OIDs on the source.
+std::set<snapshot::Oid> made_by_pghaul(const snapshot::Plan& plan);
+
+/// Adds what is missing of the foreign keys and validates them.
+void validate_foreign_keys(RunContext& run, Steps& steps);
+
+/// Fills the materialised views anew.
+void refresh_views(RunContext& run, Steps& steps);
 
 /// Statistics of partitioned tables, which cover their leaves.
 void update_statistics(RunContext& run, Steps& steps);

@@ -45,8 +45,11 @@ void naming(const Pending& pending, Body body) {
 
 CatchUp::CatchUp(CatchUpSetup setup, snapshot::Journal& journal)
     : setup_(std::move(setup)), journal_(journal) {
+    const auto loaded = journal_.loaded().tables;
     for (const auto& table : setup_.plan.tables) {
-        if (is_captured(table.info)) tables_.emplace(table.info.oid, &table);
+        if (!is_captured(table.info)) continue;
+        tables_.emplace(table.info.oid, &table);
+        if (!loaded.contains({table.number, 0})) fresh_.insert(table.info.oid);
     }
     for (int i = 0; i < setup_.jobs; ++i) streams_.push_back(&setup_.progress.add_stream());
     from_ = journal_.delta_from();
@@ -63,31 +66,32 @@ void CatchUp::close() noexcept {
     writer_.reset();
 }
 
-WindowResult CatchUp::apply_window() {
-    for (int attempt = 1;; ++attempt) {
+WindowResult CatchUp::apply_window(const AtMoment& at_its_end) {
+    for (io::Backoff backoff;;) {
         try {
-            return try_window();
+            return try_window(at_its_end);
         } catch (Error& error) {
             for (auto* stream : streams_) stream->end();
             close();
-            if (setup_.interrupt.fired() || !error.retryable() || attempt == io::kAttempts) throw;
+            if (setup_.interrupt.fired() || !backoff.allows(error)) throw;
             setup_.progress.retries.fetch_add(1);
-            const int pause = io::backoff_ms(attempt);
-            spdlog::warn("{}\ntrying again in {:.1f} s ({} of {})", error.report(), pause / 1000.0,
-                         attempt, io::kAttempts - 1);
-            setup_.interrupt.sleep_ms(pause);
+            const auto pause = backoff.next_pause();
+            spdlog::warn("{}\ntrying again in {:.1f} s ({} of {})", error.report(),
+                         std::chrono::duration<double>(pause).count(), backoff.failures(),
+                         io::Backoff::kAttempts - 1);
+            setup_.interrupt.sleep_ms(static_cast<int>(pause.count()));
             // Whether a commit without an answer took place: the mark tells (invariant 8).
             from_ = journal_.delta_from();
         }
     }
 }
 
-WindowResult CatchUp::try_window() {
+WindowResult CatchUp::try_window(const AtMoment& at_its_end) {
     const auto opened = Clock::now();
-    const Window window = open_window(reader(), setup_.site, tables_, from_);
+    const Window window = open_window(reader(), setup_.site, tables_, fresh_, from_);
     failpoint(Failpoint::window_opened);
     setup_.progress.pending_rows = window.rows();
-    WindowResult result{window.rows(), window.rows() > setup_.limits.whole_rows, {}, {}};
+    WindowResult result{window.rows(), window.rows() > setup_.limits.whole_rows, {}};
     if (!window.empty() || Clock::now() - last_mark_ >= kIdleMark) {
         flush(cleaner(), window.wal_position);
         if (window.empty()) {
@@ -98,11 +102,12 @@ WindowResult CatchUp::try_window() {
             apply_whole(window);
         }
     }
+    if (at_its_end) at_its_end(window.exported);
     reader().execute({"end_window", "commit"});
     result.took = Clock::now() - opened;
     from_ = window.to;
+    fresh_.clear();
     measure(window, opened);
-    for (const auto& pending : window.tables) result.tables.push_back(pending.table);
     remove_applied(window);
     return result;
 }
@@ -132,14 +137,7 @@ void CatchUp::apply_whole(const Window& window) {
     io::Transaction transaction(*writer_);
     for (const auto& pending : window.tables) {
         stream.begin("apply changes of " + pending.table->info.display());
-        naming(pending, [&] {
-            arena.execute([&] {
-                if (pending.truncated) applier_->empty_table(pending);
-                if (pending.rows == 0) return;
-                applier_->delete_touched(window, pending, {});
-                applier_->insert_current(window, pending, {});
-            });
-        });
+        naming(pending, [&] { arena.execute([&] { apply(window, pending); }); });
     }
     snapshot::mark_window(*writer_, setup_.ticket, window.to, window.rows());
     failpoint(Failpoint::window_before_commit);
@@ -149,16 +147,43 @@ void CatchUp::apply_whole(const Window& window) {
     stream.end();
 }
 
+/// In the transaction that the writer is in.
+void CatchUp::apply(const Window& window, const Pending& pending) {
+    if (pending.fresh) {
+        copy_fresh(window, pending);
+        return;
+    }
+    if (pending.truncated) applier_->empty_table(pending);
+    if (pending.rows == 0) return;
+    applier_->delete_touched(window, pending, {});
+    applier_->insert_current(window, pending, {});
+    if (setup_.check) applier_->check(window, pending);
+}
+
+void CatchUp::copy_fresh(const Window& window, const Pending& pending) {
+    auto ticket = setup_.ticket;
+    ticket.snapshot = journal_.add_snapshot(window.to);
+    const auto rows = applier_->copy_all(pending);
+    snapshot::mark_loaded(*writer_, ticket, pending.table->number, 0, rows, 0);
+}
+
 void CatchUp::apply_in_slices(const Window& window) {
     // Truncated tables first, each in a transaction of its own: whatever such a table holds at the
     // window's end was written after the truncation, so its key is among the touched ones.
     writer();
     for (const auto& pending : window.tables) {
-        if (!pending.truncated) continue;
+        if (!pending.truncated && !pending.fresh) continue;
         naming(pending, [&] {
             io::Transaction transaction(*writer_);
-            applier_->empty_table(pending);
+            tbb::task_arena(2).execute([&] {
+                if (pending.fresh) {
+                    copy_fresh(window, pending);
+                } else {
+                    applier_->empty_table(pending);
+                }
+            });
             transaction.commit();
+            fresh_.erase(pending.table->info.oid);
         });
     }
     in_parallel(window, true);
@@ -180,7 +205,7 @@ void CatchUp::in_parallel(const Window& window, bool deleting) {
     };
     std::vector<Piece> pieces;
     for (const auto& pending : window.tables) {
-        if (pending.rows == 0) continue;
+        if (pending.rows == 0 || pending.fresh) continue;
         const int count = slices_of(pending);
         for (int i = 0; i < count; ++i) pieces.push_back({&pending, {i, count}});
     }

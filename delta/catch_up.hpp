@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -41,6 +42,9 @@ struct CatchUpSetup {
     bool replica = false;
     io::RunProgress& progress;
     const io::Interrupt& interrupt;
+    /// Compare the rows of every changed key on both sides before they are committed (windows of
+    /// one transaction only).
+    bool check = false;
     WindowLimits limits = {};
 };
 
@@ -51,19 +55,21 @@ struct WindowResult {
     bool sliced = false;
     /// From the opening of the window to the target's commit.
     std::chrono::duration<double> took{0};
-    /// The tables that it changed.
-    std::vector<const snapshot::TablePlan*> tables;
 };
 
 class CatchUp {
   public:
-    /// Requires: the journal's lock is held; every table of the plan has its apply key's index.
+    /// Tables without a loaded chunk are copied whole in the first window.
+    /// Requires: the journal's lock is held; every loaded table has its apply key's index.
     CatchUp(CatchUpSetup setup, snapshot::Journal& journal);
     ~CatchUp();
 
     /// Applies everything that is committed on the source now. Lost connections and the like are
     /// retried with a bound. Throws: io::Error with the table; the position is then not advanced.
-    WindowResult apply_window();
+    /// at_its_end: called while the window's snapshot is still held and the target shows the same
+    /// moment, with the snapshot's exported name.
+    using AtMoment = std::function<void(const std::string& exported)>;
+    WindowResult apply_window(const AtMoment& at_its_end = {});
 
     /// Windows until one is applied within a second of its opening, or holds nothing.
     /// stop: asked between windows. Returns false if it said yes.
@@ -80,9 +86,11 @@ class CatchUp {
     void close() noexcept;
 
   private:
-    WindowResult try_window();
+    WindowResult try_window(const AtMoment& at_its_end);
     int slices_of(const Pending& pending) const;
     void apply_whole(const Window& window);
+    void apply(const Window& window, const Pending& pending);
+    void copy_fresh(const Window& window, const Pending& pending);
     void apply_in_slices(const Window& window);
     void in_parallel(const Window& window, bool deleting);
     void commit_mark(const Window& window);
@@ -99,6 +107,7 @@ class CatchUp {
     CatchUpSetup setup_;
     snapshot::Journal& journal_;
     CapturedTables tables_;
+    FreshTables fresh_;
     std::vector<io::StreamProgress*> streams_;
     std::string from_;
     std::optional<io::Connection> reader_;

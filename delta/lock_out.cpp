@@ -72,6 +72,7 @@ class LockOut {
     }
 
     void run() {
+        begin_with_oldest(find_blockers(source_, oids_of(order_), InTheWay::writers, {}));
         for (;;) {
             source_.execute(kSavepoint);
             try {
@@ -84,7 +85,7 @@ class LockOut {
                 const auto blockers =
                     find_blockers(source_, oids_of(order_), InTheWay::writers, since(asked_) / 2);
                 if (left() <= milliseconds(0)) throw given_up(error, blockers);
-                if (!blockers.empty()) begin_with(blockers.front().table);
+                begin_with_oldest(blockers);
             }
         }
         source_.execute(kKeep);
@@ -109,9 +110,11 @@ class LockOut {
         }
     }
 
-    void begin_with(snapshot::Oid oid) {
-        const auto place = std::find_if(order_.begin(), order_.end(),
-                                        [&](const auto* table) { return table->oid == oid; });
+    void begin_with_oldest(const std::vector<Blocker>& blockers) {
+        if (blockers.empty()) return;
+        const auto place = std::find_if(order_.begin(), order_.end(), [&](const auto* table) {
+            return table->oid == blockers.front().table;
+        });
         if (place != order_.end()) std::rotate(order_.begin(), place, place + 1);
     }
 

@@ -83,7 +83,7 @@ bool hold(Connection& source, const CapturedTables& tables, const std::vector<Oi
 
 /// Empty `to`: a table was truncated between snapshot and lock; look again.
 Window try_open(Connection& source, const CaptureSite& site, const CapturedTables& tables,
-                const std::string& from) {
+                const FreshTables& fresh, const std::string& from) {
     const auto before = touched(source, site, tables);
     source.execute({"begin_window", "begin isolation level repeatable read read only"});
     // LOCK takes no snapshot, so the one taken next is newer than the locks.
@@ -97,12 +97,16 @@ Window try_open(Connection& source, const CaptureSite& site, const CapturedTable
     std::vector<Oid> late;
     std::map<Oid, Pending> pending;
     for (const auto& [oid, rows] : counts) {
-        if (rows > 0) pending[oid] = {tables.at(oid), rows, false};
+        if (rows > 0) pending[oid] = {tables.at(oid), rows, false, false};
     }
     for (const Oid oid : emptied) {
         auto& table = pending[oid];
         table.table = tables.at(oid);
         table.truncated = true;
+    }
+    for (const Oid oid : fresh) {
+        // Its changes so far are part of what is copied.
+        pending[oid] = {tables.at(oid), pending[oid].rows, false, true};
     }
     for (const auto& [oid, table] : pending) {
         if (!locked.contains(oid)) late.push_back(oid);
@@ -138,9 +142,9 @@ std::string not_visible_in(const std::string& snapshot, const std::string& alias
 }
 
 Window open_window(Connection& source, const CaptureSite& site, const CapturedTables& tables,
-                   const std::string& from) {
+                   const FreshTables& fresh, const std::string& from) {
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
-        auto window = try_open(source, site, tables, from);
+        auto window = try_open(source, site, tables, fresh, from);
         if (!window.to.empty()) return window;
         source.execute({"rollback", "rollback"});
     }

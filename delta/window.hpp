@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ struct Pending {
     std::int64_t rows = 0;
     /// The table was truncated in the window.
     bool truncated = false;
+    /// Not copied yet, since it was made after the copy: all of its rows come with this window.
+    bool fresh = false;
 };
 
 struct Window {
@@ -40,11 +43,14 @@ struct Window {
 /// The plan's captured tables by OID.
 using CapturedTables = std::map<snapshot::Oid, const snapshot::TablePlan*>;
 
+/// Tables (OIDs) that are not copied yet.
+using FreshTables = std::set<snapshot::Oid>;
+
 /// Begins a transaction on the source whose snapshot is the window's end, with the changed tables
 /// locked against TRUNCATE (which would empty them for an older snapshot too).
 /// Requires: source not in a transaction. Throws: io::Error.
 Window open_window(io::Connection& source, const CaptureSite& site, const CapturedTables& tables,
-                   const std::string& from);
+                   const FreshTables& fresh, const std::string& from);
 
 /// Sees to it that the source's WAL is on disk up to a position at which a snapshot was taken: a
 /// source that crashes must not forget what the target has, nor use again transaction ids that the

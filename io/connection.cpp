@@ -18,18 +18,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kCancelLimit{5};
 
-// A dead or black-holed peer is noticed within 10 + 3 * 5 = 25 s while we wait for it, and within
-// 25 s while it owes us an acknowledgement.
-// Source: libpq, "Parameter Key Words"; tcp(7), TCP_USER_TIMEOUT.
-constexpr std::array<std::pair<const char*, const char*>, 6> kNetworkDefaults = {{
-    {"connect_timeout", "10"},
-    {"keepalives", "1"},
-    {"keepalives_idle", "10"},
-    {"keepalives_interval", "5"},
-    {"keepalives_count", "3"},
-    {"tcp_user_timeout", "25000"},
-}};
-
 // Values that make the text form of every type the same on every server, and timeouts off: each
 // step sets the limit it needs. Names that a server doesn't have are skipped.
 constexpr std::array<std::pair<const char*, const char*>, 18> kSessionDefaults = {{
@@ -71,101 +59,18 @@ constexpr Query kWatchClient{"watch_client", R"sql(
      where name = 'client_connection_check_interval'
 )sql"};
 
-std::string trimmed(const char* message) {
-    std::string text = message == nullptr ? "" : message;
-    while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-    return text;
-}
-
-std::string lower_first(std::string text) {
-    // libpq and the server begin some messages with their severity; ours are lower case throughout.
-    for (const std::string_view prefix : {"FATAL:  ", "ERROR:  "}) {
-        if (const auto at = text.find(prefix); at != std::string::npos)
-            text.erase(at, prefix.size());
-    }
-    return text;
-}
-
-struct ConnectArguments {
-    std::vector<const char*> keywords;
-    std::vector<const char*> values;
-
-    explicit ConnectArguments(const ConnInfo& info) {
-        for (const auto& [keyword, value] : info.values()) {
-            keywords.push_back(keyword.c_str());
-            values.push_back(value.c_str());
-        }
-        keywords.push_back(nullptr);
-        values.push_back(nullptr);
-    }
-};
-
-Error connect_error(const ConnectArguments& arguments, PGconn* connection,
-                    const std::string& server_name) {
-    const std::string message = lower_first(trimmed(PQerrorMessage(connection)));
-    Error error("cannot connect to " + server_name + ": " + message);
-    error.poisons_connection(true);
-    // libpq checks a port only when it connects, and calls a wrong one a server without response.
-    const bool bad_value = message.find("invalid port number") != std::string::npos ||
-                           message.find("invalid integer value") != std::string::npos;
-    const auto answer = [&] {
-        if (bad_value) return PQPING_NO_ATTEMPT;
-        // A server that has kept us waiting once is not asked to do so again.
-        if (message.find("timeout expired") != std::string::npos) return PQPING_NO_RESPONSE;
-        return PQpingParams(arguments.keywords.data(), arguments.values.data(), 0);
-    }();
-    switch (answer) {
-        case PQPING_NO_ATTEMPT:
-            error.exit_code(ExitCode::usage).hint("correct the connection settings");
-            break;
-        case PQPING_NO_RESPONSE:
-            error.exit_code(ExitCode::stopped)
-                .retryable(true)
-                .hint("is the server running, and do host and port lead to it (firewall)?");
-            break;
-        case PQPING_REJECT:
-            error.exit_code(ExitCode::stopped)
-                .retryable(true)
-                .hint("the server is starting up or shutting down; run again when it is up");
-            break;
-        case PQPING_OK: {
-            // "too many clients" is the one refusal that passes by itself.
-            const bool full = message.find("too many") != std::string::npos ||
-                              message.find("remaining connection slots") != std::string::npos;
-            error.retryable(full).hint(
-                full ? "use fewer streams (-j) or raise max_connections on that server"
-                     : "check user, password (.pgpass, PGPASSWORD, service file), database name "
-                       "and pg_hba.conf");
-            break;
-        }
-    }
-    return error;
-}
-
 }  // namespace
 
-void Connection::Finish::operator()(pg_conn* connection) const noexcept { PQfinish(connection); }
-
-Connection::Connection(std::unique_ptr<pg_conn, Finish> handle, std::string server_name,
-                       const Interrupt& interrupt)
+Connection::Connection(ConnectionHandle handle, std::string server_name, const Interrupt& interrupt)
     : handle_(std::move(handle)), server_name_(std::move(server_name)), interrupt_(&interrupt) {}
 
 Connection Connection::open(const ConnInfo& info, const SessionSettings& settings,
                             const Interrupt& interrupt) {
-    interrupt.check();
     ConnInfo full = info;
-    for (const auto& [keyword, value] : kNetworkDefaults) full.set_default(keyword, value);
     full.set("application_name", "pghaul/" + settings.job + "/" + settings.role);
     full.set("client_encoding", "");
-    const ConnectArguments arguments(full);
-    std::unique_ptr<pg_conn, Finish> handle(
-        PQconnectdbParams(arguments.keywords.data(), arguments.values.data(), 0));
-    if (!handle) throw Error("out of memory");
-    std::string name =
-        std::string(PQhost(handle.get())) + ":" + PQport(handle.get()) + "/" + PQdb(handle.get());
-    if (PQstatus(handle.get()) != CONNECTION_OK) {
-        throw connect_error(arguments, handle.get(), name);
-    }
+    auto handle = dial(std::move(full), interrupt);
+    auto name = io::server_name(handle.get());
     Connection connection(std::move(handle), std::move(name), interrupt);
     if (PQsetnonblocking(connection.raw(), 1) != 0) throw connection.broken("connect");
     connection.apply(settings);
@@ -370,7 +275,7 @@ Error Connection::statement_error(const pg_result& result, const Query& query) c
     };
     const std::string sqlstate = field(PG_DIAG_SQLSTATE);
     std::string message = field(PG_DIAG_MESSAGE_PRIMARY);
-    if (message.empty()) message = lower_first(trimmed(PQresultErrorMessage(&result)));
+    if (message.empty()) message = plain_message(PQresultErrorMessage(&result));
     Error error(server_name_ + ": " + message);
     error.sqlstate(sqlstate).statement(query.name).retryable(is_retryable_sqlstate(sqlstate));
     // CONTEXT of COPY names the line and column, which finds the row; DETAIL may quote values of
@@ -388,8 +293,7 @@ Error Connection::statement_error(const pg_result& result, const Query& query) c
 
 Error Connection::broken(std::string_view statement) {
     poisoned_ = true;
-    return Error("connection to " + server_name_ +
-                 " lost: " + lower_first(trimmed(PQerrorMessage(raw()))))
+    return Error("connection to " + server_name_ + " lost: " + connection_message(raw()))
         .sqlstate("08006")
         .statement(statement)
         .retryable(true)

@@ -7,19 +7,17 @@
 
 #include <chrono>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "io/conninfo.hpp"
+#include "io/dial.hpp"
 #include "io/error.hpp"
 #include "io/interrupt.hpp"
 #include "io/result.hpp"
 #include "io/sql.hpp"
-
-struct pg_conn;
 
 namespace pghaul::io {
 
@@ -93,17 +91,13 @@ class Connection {
     void cancel() noexcept;
 
   private:
-    struct Finish {
-        void operator()(pg_conn* connection) const noexcept;
-    };
-    Connection(std::unique_ptr<pg_conn, Finish> handle, std::string server_name,
-               const Interrupt& interrupt);
+    Connection(ConnectionHandle handle, std::string server_name, const Interrupt& interrupt);
     void apply(const SessionSettings& settings);
     Result last_result(const Query& query);
     Error statement_error(const pg_result& result, const Query& query) const;
     void drop() noexcept;
 
-    std::unique_ptr<pg_conn, Finish> handle_;
+    ConnectionHandle handle_;
     std::string server_name_;
     const Interrupt* interrupt_ = nullptr;
     std::optional<std::chrono::milliseconds> answer_limit_;

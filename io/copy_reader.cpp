@@ -16,27 +16,41 @@ CopyReader::CopyReader(Connection& connection, std::string name, const std::stri
     }
 }
 
+void CopyReader::FreeMessage::operator()(char* message) const noexcept { PQfreemem(message); }
+
 bool CopyReader::read(Block& block) {
-    PGconn* raw = connection_->raw();
-    while (!ended_ && block.bytes.size() < kBlockBytes) {
-        char* message = nullptr;
-        const int length = PQgetCopyData(raw, &message, 1);
-        if (length > 0) {
-            block.bytes.insert(block.bytes.end(), message, message + length);
-            ++block.messages;
-            PQfreemem(message);
-        } else if (length == 0) {
-            connection_->await_socket(false);
-            if (PQconsumeInput(raw) == 0) throw connection_->broken(name_);
-        } else {
-            // -1: the end, or an error of the COPY that the next result tells.
-            while (const auto result = connection_->next_result(query())) {
-                rows_ = std::atoll(PQcmdTuples(result.get()));
-            }
-            ended_ = true;
-        }
+    std::string_view message;
+    while (block.bytes.size() < kBlockBytes && read_message(message)) {
+        block.bytes.insert(block.bytes.end(), message.begin(), message.end());
+        ++block.messages;
+        message_.reset();  // a giant row must not be held twice
     }
     return !block.bytes.empty();
+}
+
+bool CopyReader::read_message(std::string_view& message) {
+    PGconn* raw = connection_->raw();
+    message_.reset();
+    while (!ended_) {
+        char* bytes = nullptr;
+        const int length = PQgetCopyData(raw, &bytes, 1);
+        if (length > 0) {
+            message_.reset(bytes);
+            message = {bytes, static_cast<std::size_t>(length)};
+            return true;
+        }
+        if (length == 0) {
+            connection_->await_socket(false);
+            if (PQconsumeInput(raw) == 0) throw connection_->broken(name_);
+            continue;
+        }
+        // -1: the end, or an error of the COPY that the next result tells.
+        while (const auto result = connection_->next_result(query())) {
+            rows_ = std::atoll(PQcmdTuples(result.get()));
+        }
+        ended_ = true;
+    }
+    return false;
 }
 
 }  // namespace pghaul::io

@@ -95,9 +95,7 @@ void build_index(io::Connection& target, const TableInfo& table, const IndexInfo
     transaction.commit();
 }
 
-void finish_table(io::Connection& target, const TablePlan& table, const std::string& job) {
-    io::failpoint(io::Failpoint::table_before_finish);
-    io::Transaction transaction(target);
+void make_indexes_and_keys(io::Connection& target, const TablePlan& table) {
     for (const auto& index : table.info.indexes) {
         if (!made_by_constraint(index) && !index_exists(target, table.info, index)) {
             target.execute({"create_index", create_index_sql(index)});
@@ -108,6 +106,12 @@ void finish_table(io::Connection& target, const TablePlan& table, const std::str
         const auto properties = index_properties_sql(table.info, index);
         if (!properties.empty()) target.execute({"index_properties", properties});
     }
+}
+
+void finish_table(io::Connection& target, const TablePlan& table, const std::string& job) {
+    io::failpoint(io::Failpoint::table_before_finish);
+    io::Transaction transaction(target);
+    make_indexes_and_keys(target, table);
     if (const auto analyze = analyze_sql(table.info); !analyze.empty()) {
         target.execute({"analyze", analyze});
     }

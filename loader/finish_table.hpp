@@ -17,6 +17,9 @@ namespace pghaul::loader {
 void build_index(io::Connection& target, const snapshot::TableInfo& table,
                  const snapshot::IndexInfo& index, int helpers);
 
+/// Makes what is missing of the table's indexes and constraints, in the caller's transaction.
+void make_indexes_and_keys(io::Connection& target, const snapshot::TablePlan& table);
+
 /// What is still missing on the table, in one transaction of its own with the "finished" mark.
 void finish_table(io::Connection& target, const snapshot::TablePlan& table, const std::string& job);
 

@@ -1,5 +1,7 @@
 #include "loader/foreign_keys.hpp"
 
+#include <fmt/format.h>
+
 #include <map>
 #include <mutex>
 #include <optional>
@@ -64,6 +66,31 @@ void make_foreign_keys(const std::vector<ForeignKey>& keys, snapshot::Journal& j
         }
     }
     io::failpoint(io::Failpoint::foreign_key_validated);
+}
+
+void comment_foreign_keys(io::Connection& source, io::Connection& target,
+                          const std::vector<ForeignKey>& keys) {
+    std::map<snapshot::Oid, const ForeignKey*> by_oid;
+    std::vector<std::string> oids;
+    for (const auto& key : keys) {
+        by_oid[key.oid] = &key;
+        oids.push_back(std::to_string(key.oid));
+    }
+    const auto rows = source.query({"foreign_key_comments", R"sql(
+                                       select d.objoid::pg_catalog.int8, d.description
+                                         from pg_catalog.pg_description as d
+                                        where d.classoid = 'pg_catalog.pg_constraint'
+                                                               ::pg_catalog.regclass
+                                          and d.objoid = any($1::pg_catalog.oid[])
+                                   )sql"},
+                                   {io::array_literal(oids)});
+    for (int row = 0; row < rows.rows(); ++row) {
+        const auto& key = *by_oid.at(static_cast<snapshot::Oid>(rows.integer(row, 0)));
+        if (state_of(target, key) == State::missing) continue;
+        target.execute({"comment_foreign_key", fmt::format("comment on constraint {} on {} is {}",
+                                                           io::quote_ident(key.name), key.table,
+                                                           io::quote_literal(rows.text(row, 1)))});
+    }
 }
 
 }  // namespace pghaul::loader

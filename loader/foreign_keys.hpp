@@ -21,4 +21,8 @@ using OpenTarget = std::function<io::Connection(const std::string& role)>;
 void make_foreign_keys(const std::vector<snapshot::ForeignKey>& keys, snapshot::Journal& journal,
                        const OpenTarget& open_target, int jobs, io::RunProgress& progress);
 
+/// Gives each that stands on the target the comment that it has on the source.
+void comment_foreign_keys(io::Connection& source, io::Connection& target,
+                          const std::vector<snapshot::ForeignKey>& keys);
+
 }  // namespace pghaul::loader

@@ -52,22 +52,23 @@ void Lane::run() noexcept {
 }
 
 void Lane::perform_with_retry(const Work& work) {
-    for (int attempt = 1;; ++attempt) {
+    for (io::Backoff backoff;;) {
         try {
-            if (attempt > 1 && settled(work)) return;
+            if (backoff.failures() > 0 && settled(work)) return;
             perform(work);
             return;
         } catch (Error& error) {
             close_connections();
             if (error.context().empty()) error.context(work.display());
             if (setup_.interrupt.fired() || queue_.ended()) throw;
-            if (!error.retryable() || attempt == io::kAttempts) throw;
+            if (!backoff.allows(error)) throw;
             setup_.progress.retries.fetch_add(1);
-            const int pause = io::backoff_ms(attempt);
-            spdlog::warn("{}\ntrying again in {:.1f} s ({} of {})", error.report(), pause / 1000.0,
-                         attempt, io::kAttempts - 1);
+            const auto pause = backoff.next_pause();
+            spdlog::warn("{}\ntrying again in {:.1f} s ({} of {})", error.report(),
+                         std::chrono::duration<double>(pause).count(), backoff.failures(),
+                         io::Backoff::kAttempts - 1);
             progress_.begin("waiting to retry: " + work.display());
-            setup_.interrupt.sleep_ms(pause);
+            setup_.interrupt.sleep_ms(static_cast<int>(pause.count()));
             progress_.begin(work.display());
         }
     }

@@ -248,6 +248,14 @@ std::vector<snapshot::LargeObjectChunk> cut_large_objects(io::Connection& source
     return chunks;
 }
 
+void rewrite_large_object(io::Connection& source, io::Connection& target, Oid oid) {
+    constexpr int kInvWrite = 0x20000;
+    target.execute({"truncate_large_object", "select pg_catalog.lo_truncate64(pg_catalog.lo_open(" +
+                                                 std::to_string(oid) + ", " +
+                                                 std::to_string(kInvWrite) + "), 0)"});
+    copy_tail(source, target, oid, 0);
+}
+
 LargeObjectResult copy_large_objects(io::Connection& source, io::Connection& target, Oid first,
                                      Oid last, bool no_owner, bool no_privileges) {
     for (const auto* side : {&source, &target}) {

@@ -28,4 +28,8 @@ LargeObjectResult copy_large_objects(io::Connection& source, io::Connection& tar
                                      snapshot::Oid first, snapshot::Oid last, bool no_owner,
                                      bool no_privileges);
 
+/// Gives an object that is on both sides the source's contents; all else about it stays.
+/// Requires: as above.
+void rewrite_large_object(io::Connection& source, io::Connection& target, snapshot::Oid oid);
+
 }  // namespace pghaul::loader

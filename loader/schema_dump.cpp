@@ -31,6 +31,20 @@ bool belongs_to_indexes(const TocLine& line) {
                        [&](std::string_view kind) { return line.title.starts_with(kind); });
 }
 
+bool is_attach(const TocLine& line) { return line.title.starts_with("TABLE ATTACH "); }
+
+/// "COMMENT public CONSTRAINT key ON tab owner"; names are quoted where they need it.
+bool is_comment_on_absent_key(const TocLine& line, const SchemaOptions& options) {
+    if (options.absent_foreign_keys == nullptr || !line.title.starts_with("COMMENT ")) return false;
+    return std::any_of(
+        options.absent_foreign_keys->begin(), options.absent_foreign_keys->end(),
+        [&](const snapshot::ForeignKey& key) {
+            return line.title.find(" CONSTRAINT " + key.name + " ON ") != line.title.npos ||
+                   line.title.find(" CONSTRAINT " + io::quote_ident(key.name) + " ON ") !=
+                       line.title.npos;
+        });
+}
+
 SchemaScript read_script(const DumpTools& tools, const std::string& archive,
                          const SchemaOptions& options, const std::string& section,
                          const TocFilter& filter, bool clean, const io::Interrupt& interrupt) {
@@ -81,7 +95,10 @@ std::string dump_schema(const DumpTools& tools, const io::ConnInfo& source,
 void restore_pre_data(const DumpTools& tools, const std::string& archive,
                       const io::ConnInfo& target, const SchemaOptions& options,
                       const RestoreOptions& restore, const io::Interrupt& interrupt) {
-    const auto all = [](std::vector<TocLine> toc) { return without_built(std::move(toc), {}); };
+    const auto all = [&](std::vector<TocLine> toc) {
+        if (options.attach_later) std::erase_if(toc, is_attach);
+        return without_built(std::move(toc), {});
+    };
     const auto script =
         read_script(tools, archive, options, "pre-data", all, restore.clean, interrupt);
     run_script(script, target, options.job, options.selection.everything(), restore, interrupt);
@@ -107,12 +124,15 @@ void restore_rest(const DumpTools& tools, const std::string& archive, const io::
                   const RestoreOptions& restore, const io::Interrupt& interrupt) {
     const auto wanted = [&](std::vector<TocLine> toc) {
         toc = without_built(std::move(toc), built);
-        std::erase_if(toc, [part](const TocLine& line) {
-            return belongs_to_indexes(line) != (part == RestPart::indexes);
+        std::erase_if(toc, [&](const TocLine& line) {
+            if (part == RestPart::attaches) return !is_attach(line);
+            return belongs_to_indexes(line) != (part == RestPart::indexes) ||
+                   is_comment_on_absent_key(line, options);
         });
         return toc;
     };
-    const auto script = read_script(tools, archive, options, "post-data", wanted, false, interrupt);
+    const char* section = part == RestPart::attaches ? "pre-data" : "post-data";
+    const auto script = read_script(tools, archive, options, section, wanted, false, interrupt);
     run_script(script, target, options.job, options.selection.everything(), restore, interrupt);
 }
 

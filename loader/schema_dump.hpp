@@ -5,6 +5,7 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "io/conninfo.hpp"
 #include "io/interrupt.hpp"
@@ -20,6 +21,11 @@ struct SchemaOptions {
     bool no_privileges = false;
     bool no_tablespaces = false;
     std::string job;
+    /// Partitions stay apart from their table until RestPart::attaches, so that they keep their own
+    /// indexes instead of getting new ones.
+    bool attach_later = false;
+    /// Foreign keys that are not there yet, by table's schema and name: comments on them wait too.
+    const std::vector<snapshot::ForeignKey>* absent_foreign_keys = nullptr;
 };
 
 /// Runs `pg_dump --schema-only`. snapshot_name: as exported; empty: a snapshot of its own.
@@ -43,6 +49,8 @@ void drop_pre_data(const DumpTools& tools, const std::string& archive, const io:
 /// Foreign keys stand between the two: they need the keys of partitioned tables, and comments on
 /// them need the foreign keys.
 enum class RestPart {
+    /// Only with attach_later.
+    attaches,
     /// Indexes and keys of partitioned tables and materialised views, and what attaches leaves'.
     indexes,
     /// Triggers, rules, policies, comments on indexes, statistics objects, publications, …

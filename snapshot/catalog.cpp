@@ -256,17 +256,6 @@ void read_indexes(io::Connection& source, const std::string& oids, TableMap& tab
     }
 }
 
-void read_shapes(io::Connection& source, const std::string& oids, TableMap& tables) {
-    const std::string text = for_version(kListShapes, source.server_major());
-    const auto rows = source.query({kListShapes.name, text}, {oids});
-    for (int row = 0; row < rows.rows(); ++row) {
-        if (auto* table = find(tables, rows, row)) {
-            table->shape = {rows.string(row, 1), rows.string(row, 2), rows.string(row, 3),
-                            rows.string(row, 4), rows.string(row, 5)};
-        }
-    }
-}
-
 void read_foreign_keys(io::Connection& source, const std::string& oids, Catalog& catalog) {
     const std::string text = for_version(kListForeignKeys, source.server_major());
     const auto rows = source.query({kListForeignKeys.name, text}, {oids});
@@ -345,10 +334,14 @@ Catalog read_all(io::Connection& source, const std::vector<Oid>& chosen) {
     read_columns(source, oids, types, tables);
     read_keys(source, oids, types, tables);
     read_indexes(source, oids, tables);
-    read_shapes(source, oids, tables);
     read_foreign_keys(source, oids, catalog);
     read_others(source, oids, catalog);
     catalog.lock_capacity = std::stoll(source.query_value(kLockCapacity));
+    for (auto& [oid, named] : read_shapes(source, chosen)) {
+        if (const auto table = tables.find(oid); table != tables.end()) {
+            table->second.shape = std::move(named.shape);
+        }
+    }
     for (auto& [oid, table] : tables) catalog.tables.push_back(std::move(table));
     return catalog;
 }
@@ -367,6 +360,19 @@ std::string for_version(const io::Query& query, int server_major) {
         adapted += line + "\n";
     }
     return adapted;
+}
+
+std::map<Oid, NamedShape> read_shapes(io::Connection& source, const std::vector<Oid>& chosen) {
+    const std::string text = for_version(kListShapes, source.server_major());
+    const auto rows = source.query({kListShapes.name, text}, {oid_array(chosen)});
+    std::map<Oid, NamedShape> shapes;
+    for (int row = 0; row < rows.rows(); ++row) {
+        shapes[static_cast<Oid>(rows.integer(row, 0))] = {
+            display_name(rows.string(row, 6), rows.string(row, 7)),
+            {rows.string(row, 1), rows.string(row, 2), rows.string(row, 3), rows.string(row, 4),
+             rows.string(row, 5)}};
+    }
+    return shapes;
 }
 
 std::string oid_array(const std::vector<Oid>& oids) {

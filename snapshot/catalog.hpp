@@ -2,6 +2,7 @@
 // transaction (and so snapshot) the connection is in.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,15 @@ void explain_lock_timeout(io::Connection& source, const std::vector<Oid>& tables
 /// Throws: io::Error; with the lock's holder when a table stays locked against readers, since
 /// reading sizes and definitions takes a lock too.
 Catalog read_catalog(io::Connection& source, const std::vector<Oid>& chosen);
+
+/// A table's digests, and its name for people.
+struct NamedShape {
+    std::string name;
+    TableShape shape;
+};
+
+/// The chosen tables with data of their own, by OID: a quick look, without sizes or locks.
+std::map<Oid, NamedShape> read_shapes(io::Connection& source, const std::vector<Oid>& chosen);
 
 /// The statement for a server of this major version: lines marked "-- since N" above it removed.
 std::string for_version(const io::Query& query, int server_major);

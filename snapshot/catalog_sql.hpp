@@ -183,7 +183,7 @@ inline constexpr io::Query kListIndexes{"list_indexes", R"sql(
 )sql"};
 
 /// Rows: table's oid and digests of its place, columns, indexes, constraints and triggers (our own
-/// left out): what ALTER changes, for finding out later that somebody did.
+/// left out): what ALTER changes, for finding out later that somebody did; schema, name.
 inline constexpr io::Query kListShapes{"list_shapes", R"sql(
     select c.oid::pg_catalog.int8,
            pg_catalog.md5(pg_catalog.concat_ws(E'\n', n.nspname, c.relname, c.relpersistence,
@@ -207,11 +207,16 @@ inline constexpr io::Query kListShapes{"list_shapes", R"sql(
            (select pg_catalog.md5(pg_catalog.string_agg(con.conname || E'\n'
                        || pg_catalog.pg_get_constraintdef(con.oid), E'\n\n' order by con.oid))
               from pg_catalog.pg_constraint as con
-             where con.conrelid = c.oid),
+             where con.conrelid = c.oid
+               -- Those implied by another's come and go with partitions.
+               and (con.contype <> 'f' or con.conparentid = 0)                     -- since 11
+           ),
            (select pg_catalog.md5(pg_catalog.string_agg(pg_catalog.pg_get_triggerdef(t.oid)
                        || t.tgenabled::pg_catalog.text, E'\n' order by t.tgname))
               from pg_catalog.pg_trigger as t
-             where t.tgrelid = c.oid and not t.tgisinternal and t.tgname !~ '^pghaul/')
+             where t.tgrelid = c.oid and not t.tgisinternal and t.tgname !~ '^pghaul/'),
+           n.nspname,
+           c.relname
       from pg_catalog.pg_class as c
       join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
      where c.oid = any($1::pg_catalog.oid[])

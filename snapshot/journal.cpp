@@ -52,6 +52,15 @@ class ArrayParam {
         .hint("let that run finish; see pghaul status");
 }
 
+/// Most likely by our own former session: its server has not noticed yet that we are gone.
+[[noreturn]] void throw_still_locked(const std::string& job) {
+    throw Error("job " + job + " is still locked by another session")
+        .retryable(true)
+        .poisons_connection(true)
+        .exit_code(ExitCode::stopped)
+        .hint("run again in half a minute; pghaul status shows whether another run has the job");
+}
+
 }  // namespace
 
 Journal::Journal(io::ConnInfo target, std::string job, const io::Interrupt& interrupt)
@@ -70,9 +79,11 @@ io::Connection& Journal::connection() {
         target_, {job_, "journal", "UTF8", std::chrono::seconds(30), {}}, *interrupt_);
     if (locked_) {
         // The lock went with the session. Whoever holds it now, if anybody, owns the job.
-        locked_ = try_lock();
+        const bool free = try_lock();
         const auto record = find();
-        if (!locked_ || !record || record->run != run_) throw_taken_over(job_);
+        if (!free || !record || record->run != run_) connection_.reset();
+        if (!record || record->run != run_) throw_taken_over(job_);
+        if (!free) throw_still_locked(job_);
     }
     return *connection_;
 }
@@ -169,9 +180,10 @@ void Journal::forget_plan() {
     phase_ = Phase::schema;
 }
 
-void Journal::store_plan(const Plan& plan, const std::string& schema_archive) {
+void Journal::insert_tables(io::Connection& target, const Plan& plan, int first) {
     ArrayParam numbers, names, bytes, plans, chunk_tables, chunk_numbers, chunk_bytes;
     for (const auto& table : plan.tables) {
+        if (table.number < first) continue;
         numbers.add(table.number);
         names.add(table.info.display());
         bytes.add(table.info.bytes());
@@ -182,6 +194,20 @@ void Journal::store_plan(const Plan& plan, const std::string& schema_archive) {
             chunk_bytes.add(chunk.bytes);
         }
     }
+    target.query(kInsertTablePlans,
+                 {job_, numbers.text(), names.text(), bytes.text(), plans.text()});
+    target.query(kInsertChunks,
+                 {job_, chunk_tables.text(), chunk_numbers.text(), chunk_bytes.text()});
+}
+
+void Journal::add_tables(io::Connection& target, const Plan& plan, int first_new) {
+    insert_tables(target, plan, first_new);
+    const auto stored =
+        target.query(kReplacePlan, {job_, std::to_string(run_), to_json_without_tables(plan)});
+    if (stored.affected() != 1) throw_taken_over(job_);
+}
+
+void Journal::store_plan(const Plan& plan, const std::string& schema_archive) {
     ArrayParam object_numbers, objects;
     for (const auto& chunk : plan.large_objects) {
         object_numbers.add(chunk.number);
@@ -190,10 +216,7 @@ void Journal::store_plan(const Plan& plan, const std::string& schema_archive) {
     auto& target = connection();
     io::Transaction transaction(target);
     target.query(kForgetPlan, {job_});
-    target.query(kInsertTablePlans,
-                 {job_, numbers.text(), names.text(), bytes.text(), plans.text()});
-    target.query(kInsertChunks,
-                 {job_, chunk_tables.text(), chunk_numbers.text(), chunk_bytes.text()});
+    insert_tables(target, plan, 0);
     target.query(kInsertObjectChunks, {job_, object_numbers.text(), objects.text()});
     const auto stored = target.query(
         kStorePlan,
@@ -358,9 +381,9 @@ void mark_step(io::Connection& target, const std::string& job, const std::string
 }
 
 void end_leftover_sessions(io::Connection& connection, const std::string& job,
-                           const io::Interrupt& interrupt) {
+                           const io::Interrupt& interrupt, const std::string& role) {
     // The server cuts application_name at 63 bytes; job names are at most 40.
-    const std::string prefix = "pghaul/" + job + "/";
+    const std::string prefix = "pghaul/" + job + "/" + role;
     for (int attempt = 0; attempt < 300; ++attempt) {
         if (connection.query(kEndLeftovers, {prefix}).rows() == 0) return;
         interrupt.sleep_ms(100);

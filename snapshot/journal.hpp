@@ -112,6 +112,9 @@ class Journal {
     void forget_plan();
     /// Stores the plan and the schema archive it belongs to, in one transaction.
     void store_plan(const Plan& plan, const std::string& schema_archive);
+    /// Adds tables to a stored plan, in the caller's transaction on `target` (which makes them).
+    /// plan: with the new tables at its end, of which first_new is the first.
+    void add_tables(io::Connection& target, const Plan& plan, int first_new);
     Plan read_plan();
     /// Empty before a plan is stored.
     Plan read_plan_if_any();
@@ -138,6 +141,8 @@ class Journal {
     void remove();
 
     io::Connection& connection();
+    /// host:port/database, as connected.
+    std::string server_name() { return connection().server_name(); }
     const std::string& job() const noexcept { return job_; }
     std::int64_t run() const noexcept { return run_; }
 
@@ -145,6 +150,7 @@ class Journal {
     Journal(io::ConnInfo target, std::string job, const io::Interrupt& interrupt);
     io::Result query(const io::Query& query, const io::Params& params);
     bool try_lock();
+    void insert_tables(io::Connection& target, const Plan& plan, int first);
 
     io::ConnInfo target_;
     std::string job_;
@@ -173,9 +179,10 @@ void mark_finished(io::Connection& target, const std::string& job, int table);
 void mark_step(io::Connection& target, const std::string& job, const std::string& step,
                std::int64_t entries_done, bool finished);
 
-/// Ends sessions "pghaul/<job>/…" of this role that a killed run left in this database, and
-/// waits until they are gone. Throws: io::Error (stopped) if one stays longer than 30 s.
+/// Ends sessions "pghaul/<job>/<role>…" of this user that a killed run (or a lost connection) left
+/// in this database, and waits until they are gone. role: empty for all but the caller's own.
+/// Throws: io::Error (stopped) if one stays longer than 30 s.
 void end_leftover_sessions(io::Connection& connection, const std::string& job,
-                           const io::Interrupt& interrupt);
+                           const io::Interrupt& interrupt, const std::string& role = {});
 
 }  // namespace pghaul::snapshot

@@ -189,6 +189,14 @@ inline constexpr io::Query kStorePlan{"store_plan", R"sql(
        and run = $2::pg_catalog.int8
 )sql"};
 
+/// $1 job, $2 run, $3 plan.
+inline constexpr io::Query kReplacePlan{"replace_plan", R"sql(
+    update pghaul.job
+       set plan = $3
+     where job = $1
+       and run = $2::pg_catalog.int8
+)sql"};
+
 /// $1 job, $2 numbers, $3 names, $4 bytes, $5 plans.
 inline constexpr io::Query kInsertTablePlans{"insert_table_plans", R"sql(
     insert into pghaul.table_plan (job, number, table_name, bytes, plan)
@@ -465,8 +473,8 @@ inline constexpr std::array kJournalQueries = {
     kReadArchive,   kReadTablePlans,   kReadLoaded,    kReadLoadedObjects,  kMarkLoaded,
     kMarkObjects,   kIsLoaded,         kObjectsLoaded, kCountMissing,       kMarkFinished,
     kAddSnapshot,   kAddStep,          kMarkStep,      kReadSteps,          kNoteProblem,
-    kDeltaFrom,     kMarkWindow,       kMarkCutover,   kMixedTables,        kForgetProblem,
-    kListProblems,  kTotals,           kPartlyLoaded,  kDeleteJob,
+    kReplacePlan,   kDeltaFrom,        kMarkWindow,    kMarkCutover,        kMixedTables,
+    kForgetProblem, kListProblems,     kTotals,        kPartlyLoaded,       kDeleteJob,
 };
 
 }  // namespace pghaul::snapshot

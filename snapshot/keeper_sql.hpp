@@ -16,6 +16,13 @@ inline constexpr io::Query kExportBefore13{"export_snapshot", R"sql(
     select pg_catalog.pg_export_snapshot(), pg_catalog.txid_current_snapshot()::pg_catalog.text
 )sql"};
 
+/// $1 tables' qualified names. Rows: those that exist, and their oids.
+inline constexpr io::Query kExistingTables{"existing_tables", R"sql(
+    select u.name, pg_catalog.to_regclass(u.name)::pg_catalog.oid::pg_catalog.int8
+      from unnest($1::pg_catalog.text[]) as u(name)
+     where pg_catalog.to_regclass(u.name) is not null
+)sql"};
+
 /// $1 tables as oid[]. Rows: table, pid, user, seconds, query of whoever locks readers out.
 inline constexpr io::Query kExclusiveLocks{"exclusive_locks", R"sql(
     select l.relation::pg_catalog.regclass::pg_catalog.text,
@@ -54,6 +61,6 @@ inline constexpr io::Query kWaits{"waits", R"sql(
      order by a.application_name
 )sql"};
 
-inline constexpr std::array kKeeperQueries = {kExport, kExclusiveLocks, kWaits};
+inline constexpr std::array kKeeperQueries = {kExport, kExistingTables, kExclusiveLocks, kWaits};
 
 }  // namespace pghaul::snapshot

@@ -8,6 +8,7 @@
 
 #include "tests/cmd/haul_steps.hpp"
 #include "tests/support/shared_servers.hpp"
+#include "tests/support/silent_listener.hpp"
 
 namespace pghaul::test {
 namespace {
@@ -55,6 +56,24 @@ TEST_F(Control, ASignalStopsARunThatWaitsForALock) {
     ASSERT_TRUE(result.has_value()) << "still running after 5 s";
     EXPECT_TRUE(exited(*result, 75));
     EXPECT_TRUE(no_sessions_left());
+}
+
+TEST_F(Control, ASignalStopsARunThatWaitsForAServerToAnswer) {
+    const auto pair = fresh_pair();
+    for (const auto manner : {SilentListener::Manner::accepting, SilentListener::Manner::full}) {
+        for (const bool target : {false, true}) {
+            const SilentListener silent(manner);
+            ChildProcess child({PGHAUL_PROGRAM, "run", "--no-capture", "--source",
+                                target ? pair.source : silent.conninfo(), "--target",
+                                target ? silent.conninfo() : pair.target});
+            ASSERT_TRUE(silent.reached(10s));
+            ASSERT_TRUE(child.wait_for_output("pghaul: job", 10s));
+            child.kill(SIGINT);
+            const auto result = child.wait(2s);
+            ASSERT_TRUE(result.has_value()) << "still running after 2 s";
+            EXPECT_TRUE(refused(*result, 75, {"signal"}));
+        }
+    }
 }
 
 TEST_F(Control, ATableThatIsLockedNamesTheSessionInTheWay) {

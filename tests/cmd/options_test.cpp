@@ -44,7 +44,7 @@ TEST(Options, HaveTheDefaultsThatTheHelpTells) {
     EXPECT_EQ(options.command, Command::run);
     EXPECT_EQ(options.job, "old");
     EXPECT_EQ(options.jobs, 2);
-    EXPECT_EQ(options.chunk_bytes, 256 << 20);
+    EXPECT_FALSE(options.chunk_bytes) << "it depends on the database";
     EXPECT_EQ(options.format, snapshot::FormatChoice::automatic);
     EXPECT_TRUE(options.freeze);
     EXPECT_EQ(options.until, Until::indexed);
@@ -54,6 +54,11 @@ TEST(Options, HaveTheDefaultsThatTheHelpTells) {
                  options.restart_copy || options.source_is_quiet || options.max_runtime ||
                  options.stop_at);
     EXPECT_TRUE(options.selection.everything());
+}
+
+TEST(Options, TakeTheAutomaticChunkSizeByName) {
+    EXPECT_FALSE(run_with({"--chunk-size", "auto"}).chunk_bytes);
+    EXPECT_EQ(run_with({"--chunk-size", "256MB"}).chunk_bytes, 256 << 20);
 }
 
 TEST(Options, GoToCurrentUnlessChangesAreLeftOut) {
@@ -140,6 +145,15 @@ TEST(Options, AreAllBound) {
     EXPECT_EQ(options.log_level, "debug");
     EXPECT_TRUE(run_with({"--restart-copy"}).restart_copy);
     EXPECT_TRUE(parse({"status", "--target", "x", "--watch"})->watch);
+    const auto verify = parse({"verify", "--source", "a", "--target", "b", "-j", "3", "--sample",
+                               "2.5", "--seed", "18446744073709551615", "-t", "c"});
+    EXPECT_EQ(verify->command, Command::verify);
+    EXPECT_EQ(verify->jobs, 3);
+    EXPECT_EQ(verify->sample_percent, 2.5);
+    EXPECT_EQ(verify->seed, 18446744073709551615U);
+    EXPECT_EQ(verify->selection.tables, std::vector<std::string>{"c"});
+    EXPECT_FALSE(verify->repair);
+    EXPECT_TRUE(parse({"verify", "--source", "a", "--target", "b", "--repair"})->repair);
 }
 
 TEST(Options, GiveTheJobTheSourcesName) {
@@ -174,6 +188,10 @@ TEST(Options, RefuseWhatTheyDoNotKnow) {
              {"plan", "--source", "a", "--target", "b", "--format", "xml"},
              {"plan", "--source", "a", "--target", "b", "--until", "copied"},
              {"plan", "--source", "a", "--target", "b", "--chunk-size", "1kB"},
+             {"verify", "--target", "a"},
+             {"verify", "--source", "a", "--target", "b", "--sample", "101"},
+             {"verify", "--source", "a", "--target", "b", "--seed", "1"},
+             {"verify", "--source", "a", "--target", "b", "--sample", "1", "--repair"},
              {"run", "--source", "a", "--target", "b", "--until", "verified"},
              {"follow", "--source", "a"},
              {"follow", "--target", "a"},
@@ -274,10 +292,17 @@ TEST(Help, ListsEveryOptionOfEveryCommand) {
                 "metrics-file"});
     auto follow = common;
     follow.insert({"jobs", "progress", "metrics-file", "until-current"});
+    auto cutover = common;
+    cutover.insert(
+        {"jobs", "progress", "metrics-file", "undo", "max-pause", "lock-timeout", "moved-to"});
+    auto verify = common;
+    verify.insert({"schema", "exclude-schema", "table", "exclude-table", "jobs", "sample", "seed",
+                   "repair", "progress", "metrics-file"});
     auto status = common;
     status.insert("watch");
     const std::vector<std::pair<std::string, std::set<std::string>>> contract = {
-        {"plan", plan}, {"run", run}, {"follow", follow}, {"status", status}, {"drop", common}};
+        {"plan", plan},     {"run", run},       {"follow", follow}, {"cutover", cutover},
+        {"verify", verify}, {"status", status}, {"drop", common}};
     for (const auto& [command, names] : contract) {
         const auto result = pghaul({command, "--help"});
         EXPECT_EQ(result.exit_code, 0) << command;
@@ -290,8 +315,8 @@ TEST(Help, ListsCommandsAndExitCodes) {
     const auto result = pghaul({"--help"});
     EXPECT_EQ(result.exit_code, 0);
     for (const auto* text :
-         {"plan", "run", "follow", "status", "drop", "0 done", "1 failed", "2 usage",
-          "3 plan says no-go", "4 verify found differences", "75 stopped early"}) {
+         {"plan", "run", "follow", "cutover", "verify", "status", "drop", "0 done", "1 failed",
+          "2 usage", "3 plan says no-go", "4 verify found differences", "75 stopped early"}) {
         EXPECT_NE(result.out.find(text), std::string::npos) << text;
     }
 }

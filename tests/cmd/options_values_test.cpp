@@ -178,5 +178,12 @@ TEST(EffectiveOptions, HoldNoPassword) {
     EXPECT_NE(text.find("db2/shop as me"), std::string::npos) << text;
 }
 
+TEST(EffectiveOptions, TellTheChunkSizeOrThatItIsAutomatic) {
+    auto options = good_run();
+    EXPECT_NE(options.effective().find("chunk-size auto"), std::string::npos);
+    options.chunk_bytes = 5 << 20;
+    EXPECT_NE(options.effective().find("chunk-size 5242880"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace pghaul::cmd

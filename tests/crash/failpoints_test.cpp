@@ -28,6 +28,32 @@ TEST_F(Failpoints, ARetryableErrorAtAnyPlaceOfACopyIsRedoneByTheSameRun) {
     }
 }
 
+TEST_F(Failpoints, ARetryableErrorInAnyStepBesideTheCopyIsRedoneByTheSameRun) {
+    for (const std::string name :
+         {"schema_before", "schema_after", "sequences_before", "sequences_after", "rest_before",
+          "foreign_key_added", "foreign_key_validated", "rest_after", "views_refreshed"}) {
+        SCOPED_TRACE(name);
+        const auto pair = crash_pair();
+        const auto result =
+            run(pair, crash_arguments(), {{"PGHAUL_FAILPOINTS", name + "=error@1"}});
+        EXPECT_TRUE(exited(result, 0));
+        EXPECT_TRUE(holds(result.err, "failpoint " + name));
+        EXPECT_TRUE(holds(result.err, "trying again"));
+        EXPECT_EQ(phase(pair), "done");
+        EXPECT_TRUE(equal(pair, true));
+    }
+}
+
+TEST_F(Failpoints, APermanentErrorInAStepIsNotTriedAgain) {
+    const auto pair = crash_pair();
+    const auto result =
+        run(pair, crash_arguments(), {{"PGHAUL_FAILPOINTS", "views_refreshed=fail"}});
+    EXPECT_TRUE(exited(result, 1));
+    EXPECT_TRUE(holds(result.err, "materialized views: failpoint views_refreshed"));
+    EXPECT_EQ(result.err.find("trying again"), std::string::npos) << result.err;
+    expect_rerun_finishes(pair);
+}
+
 TEST_F(Failpoints, APermanentErrorStopsTheRunAndTheRerunFinishes) {
     const auto pair = crash_pair();
     const auto result =

@@ -1,14 +1,11 @@
 #include "io/connection.hpp"
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/socket.h>
 
 #include <csignal>
 #include <thread>
 
-#include "io/file_descriptor.hpp"
 #include "io/transaction.hpp"
 #include "tests/support/shared_servers.hpp"
 
@@ -176,23 +173,6 @@ TEST_F(ConnectionTest, GivesUpOnAServerThatStopsAnswering) {
         const auto closed = std::move(connection);
     }
     EXPECT_LT(Clock::now() - start, seconds(20));
-}
-
-TEST_F(ConnectionTest, GivesUpOnASocketThatAcceptsAndNeverAnswers) {
-    const FileDescriptor listener(::socket(AF_INET, SOCK_STREAM, 0));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    ASSERT_EQ(::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
-    ASSERT_EQ(::listen(listener.get(), 8), 0);
-    ASSERT_EQ(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
-    const auto port = std::to_string(ntohs(address.sin_port));
-    const auto error = error_of([&] {
-        connect("host=127.0.0.1 connect_timeout=2 dbname=x user=x port=" + port, interrupt_);
-    });
-    EXPECT_EQ(error.exit_code(), ExitCode::stopped) << error.report();
-    EXPECT_TRUE(error.retryable());
 }
 
 TEST_F(ConnectionTest, ToldApartFromAServerThatRefusesUs) {

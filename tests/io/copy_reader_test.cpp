@@ -45,6 +45,21 @@ TEST_F(CopyReaderTest, EndsAtOnceWhenThereAreNoRows) {
     EXPECT_EQ(reader.rows(), 0);
 }
 
+TEST_F(CopyReaderTest, GivesOneRowAMessage) {
+    CopyReader reader(
+        connection_, "read",
+        "copy (select i, repeat('x', i * 1000) from pg_catalog.generate_series(1, 300) "
+        "as i) to stdout");
+    std::string_view message;
+    for (std::size_t i = 1; i <= 300; ++i) {
+        ASSERT_TRUE(reader.read_message(message));
+        EXPECT_EQ(message, std::to_string(i) + "\t" + std::string(i * 1000, 'x') + "\n");
+    }
+    EXPECT_FALSE(reader.read_message(message));
+    EXPECT_FALSE(reader.read_message(message));
+    EXPECT_EQ(reader.rows(), 300);
+}
+
 TEST_F(CopyReaderTest, RefusesAStatementThatIsNoCopy) {
     EXPECT_THROW(CopyReader(connection_, "read", "select 1"), Error);
     EXPECT_THROW(CopyReader(connection_, "read", "copy nowhere to stdout"), Error);

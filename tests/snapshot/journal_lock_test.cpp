@@ -98,6 +98,37 @@ TEST_F(JournalLock, LosesTheJobWhenAnotherRunTookItMeanwhile) {
     EXPECT_EQ(psql(database_, "select phase from pghaul.job"), "created");
 }
 
+TEST_F(JournalLock, IsWaitedForWhileItsFormerSessionLingers) {
+    auto holder = begun_job(database_, interrupt_);
+    psql(database_, "select pg_terminate_backend(" +
+                        std::to_string(holder.connection().backend_pid()) + ", 10000)");
+    {
+        auto lingering = open();
+        lingering.lock();
+        const auto error = error_of([&] { holder.missing_chunks(); });
+        EXPECT_TRUE(error.retryable()) << error.report();
+        EXPECT_EQ(error.exit_code(), io::ExitCode::stopped);
+        EXPECT_NE(error.report().find("still locked"), std::string::npos) << error.report();
+        EXPECT_TRUE(error_of([&] { holder.missing_chunks(); }).retryable())
+            << "it never goes on without the lock";
+    }
+    EXPECT_EQ(holder.missing_chunks(), 5);
+}
+
+TEST_F(JournalLock, EndsTheSessionsOfOneRoleAlone) {
+    auto holder = begun_job(database_, interrupt_);
+    const auto session = [&](const std::string& role) {
+        return io::Connection::open(io::ConnInfo::parse(database_),
+                                    {"job", role, "UTF8", std::chrono::milliseconds(0), {}},
+                                    interrupt_);
+    };
+    auto schema = session("schema");
+    auto watch = session("watch");
+    end_leftover_sessions(holder.connection(), "job", interrupt_, "schema");
+    EXPECT_THROW(schema.execute({"look", "select 1"}), io::Error);
+    EXPECT_NO_THROW(watch.execute({"look", "select 1"}));
+}
+
 TEST_F(JournalLock, NumbersRuns) {
     {
         auto first = begun_job(database_, interrupt_);

@@ -14,11 +14,30 @@ PlanOptions with_jobs(int jobs) {
     return options;
 }
 
+TEST(AutomaticChunkBytes, AreASmallPartOfTheWholeWithinLimits) {
+    EXPECT_EQ(automatic_chunk_bytes(0), 16 * kMegabyte);
+    EXPECT_EQ(automatic_chunk_bytes(3 * kGigabyte), 16 * kMegabyte);
+    EXPECT_EQ(automatic_chunk_bytes(6 * kGigabyte), 32 * kMegabyte);
+    EXPECT_EQ(automatic_chunk_bytes(48 * kGigabyte), 256 * kMegabyte);
+    EXPECT_EQ(automatic_chunk_bytes(10000 * kGigabyte), 256 * kMegabyte);
+}
+
+TEST(ChunkCount, FollowsTheAutomaticSizeUnlessOneIsGiven) {
+    auto options = with_jobs(2);
+    EXPECT_EQ(chunk_count(64 * kMegabyte, 3 * kGigabyte, options), 4);
+    EXPECT_EQ(chunk_count(64 * kMegabyte, 6 * kGigabyte, options), 2);
+    options.chunk_bytes = 256 * kMegabyte;
+    EXPECT_EQ(chunk_count(64 * kMegabyte, 3 * kGigabyte, options), 1);
+}
+
 TEST(ChunkCount, IsOneForSmallAndEmptyTables) {
     EXPECT_EQ(chunk_count(0, 0, with_jobs(8)), 1);
     EXPECT_EQ(chunk_count(1, 1, with_jobs(8)), 1);
+    EXPECT_EQ(chunk_count(16 * kMegabyte, 16 * kMegabyte, with_jobs(8)), 1);
     // Alone in the database, but too small for a second stream to win anything.
-    EXPECT_EQ(chunk_count(64 * kMegabyte, 64 * kMegabyte, with_jobs(8)), 1);
+    auto options = with_jobs(8);
+    options.chunk_bytes = 256 * kMegabyte;
+    EXPECT_EQ(chunk_count(64 * kMegabyte, 64 * kMegabyte, options), 1);
 }
 
 TEST(ChunkCount, KeepsChunksBelowTheChunkSize) {
@@ -34,15 +53,19 @@ TEST(ChunkCount, KeepsChunksBelowTheChunkSize) {
 }
 
 TEST(ChunkCount, CutsATableThatWouldBeTheLongPole) {
+    auto options = with_jobs(2);
+    options.chunk_bytes = 256 * kMegabyte;
     // 200 MB of 240 MB in all: one stream would still read it when the other has long finished.
-    EXPECT_GE(chunk_count(200 * kMegabyte, 240 * kMegabyte, with_jobs(2)), 2);
+    EXPECT_GE(chunk_count(200 * kMegabyte, 240 * kMegabyte, options), 2);
     // Its fair share of the work: another table keeps the other stream busy.
-    EXPECT_EQ(chunk_count(100 * kMegabyte, 240 * kMegabyte, with_jobs(2)), 1);
+    EXPECT_EQ(chunk_count(100 * kMegabyte, 240 * kMegabyte, options), 1);
 }
 
 TEST(ChunkCount, NeverCutsForASingleStreamBelowTheChunkSize) {
-    EXPECT_EQ(chunk_count(200 * kMegabyte, 200 * kMegabyte, with_jobs(1)), 1);
-    EXPECT_EQ(chunk_count(kGigabyte, kGigabyte, with_jobs(1)), 4);
+    auto options = with_jobs(1);
+    options.chunk_bytes = 256 * kMegabyte;
+    EXPECT_EQ(chunk_count(200 * kMegabyte, 200 * kMegabyte, options), 1);
+    EXPECT_EQ(chunk_count(kGigabyte, kGigabyte, options), 4);
 }
 
 TEST(ChunkCount, GivesEveryStreamAPieceOfAHugeTable) {

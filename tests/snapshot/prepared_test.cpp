@@ -8,6 +8,7 @@
 #include "delta/fence_sql.hpp"
 #include "delta/guards_sql.hpp"
 #include "delta/window_sql.hpp"
+#include "loader/verify/verify_sql.hpp"
 #include "snapshot/catalog.hpp"
 #include "snapshot/catalog_sql.hpp"
 #include "snapshot/journal_sql.hpp"
@@ -69,9 +70,16 @@ TEST_P(PreparedOn, UnderstandsTheStatementsThatLookForHazards) {
     for (const auto& query : cmd::kHazardQueries) expect_prepares(query);
 }
 
+TEST_P(PreparedOn, UnderstandsTheStatementsOfAVerification) {
+    for (const auto& query : loader::kVerifyQueries) expect_prepares(query);
+}
+
 TEST_P(PreparedOn, UnderstandsTheStatementsOfLiveChanges) {
     for (const auto& query : delta::kCaptureQueries) expect_prepares(query);
     for (const auto& query : delta::kWindowQueries) expect_prepares(query);
+}
+
+TEST_P(PreparedOn, UnderstandsTheFencesAndGuardsStatements) {
     for (const auto& query : delta::kFenceQueries) expect_prepares(query);
     for (const auto& query : delta::kGuardQueries) expect_prepares(query);
 }

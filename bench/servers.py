@@ -1,0 +1,294 @@
+"""What the measuring programs here share: throwaway servers, what a command costs, and where its figures go.
+
+Servers run on this machine with the settings below and defaults otherwise (fsync and autovacuum on).
+"""
+
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import platform
+import pwd
+import random
+import shlex
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
+DATABASE = "bench"
+SETTINGS = {
+    "shared_buffers": "512MB",
+    "max_wal_size": "4GB",
+    "max_locks_per_transaction": "256",  # pg_dump locks every table at once
+}
+TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+
+
+def server_user():
+    """PostgreSQL refuses to run as root."""
+    if os.geteuid() != 0:
+        return {}
+    entry = pwd.getpwnam("postgres")
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+
+
+def free_port():
+    """Below the kernel's range for outgoing connections."""
+    while True:
+        port = random.randint(15000, 30000)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+
+
+class Server:
+    def __init__(self, data, socket_dir):
+        self.data = pathlib.Path(data)
+        self.port = free_port()
+        self.is_new = not (self.data / "PG_VERSION").exists()
+        if self.is_new:
+            self.data.mkdir(parents=True, exist_ok=True)
+            if server_user():
+                shutil.chown(self.data, "postgres", "postgres")
+            subprocess.run([BIN / "initdb", "-D", self.data, "-U", "postgres", "-A", "trust",
+                            "-E", "UTF8", "--locale=C.UTF-8"],
+                           check=True, stdout=subprocess.DEVNULL, cwd="/", **server_user())
+        options = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
+        with open(f"{socket_dir}/server-{self.port}.log", "ab") as log:
+            self.process = subprocess.Popen(
+                [BIN / "postgres", "-D", self.data, "-p", str(self.port), "-k", socket_dir,
+                 "-c", "listen_addresses=127.0.0.1", *options],
+                stdout=log, stderr=log, cwd="/", start_new_session=True, **server_user())
+        while subprocess.run([BIN / "pg_isready", "-q", "-h", "127.0.0.1", "-p",
+                              str(self.port)]).returncode != 0:
+            if self.process.poll() is not None:
+                sys.exit(f"server did not start, see {log.name}")
+            time.sleep(0.1)
+
+    def conninfo(self, database=DATABASE):
+        return f"host=127.0.0.1 port={self.port} user=postgres dbname={database}"
+
+    def psql(self, *arguments, database=DATABASE, sql=None):
+        """Runs psql, on the statements of sql if they are given; returns what it prints."""
+        done = subprocess.run([BIN / "psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-d",
+                               self.conninfo(database), *arguments],
+                              input=sql, capture_output=True, text=True)
+        if done.returncode != 0:
+            sys.exit(f"psql on port {self.port}: {done.stderr.strip()}")
+        return done.stdout.strip()
+
+    def fingerprints(self, database=DATABASE):
+        """Per table of the database: rows|hash of the rows."""
+        lines = self.psql("-f", REPOSITORY / "bench/fingerprints.sql", database=database).split("\n")
+        return dict(line.split("|", 1) for line in lines)
+
+    def cpu_s(self):
+        """CPU time of the whole server; that of backends that ended is the postmaster's cutime."""
+        while True:
+            before = cpu_ticks(self.process.pid)
+            total = before + sum(ticks for _, parent, ticks in processes() if parent == self.process.pid)
+            # A backend that ends meanwhile would be counted twice or not at all.
+            if cpu_ticks(self.process.pid) == before:
+                return total * TICK_S
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait()
+
+
+def process_stat(pid):
+    """Parent's pid, CPU ticks (own and of ended children)."""
+    stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    fields = stat[stat.rindex(")") + 2:].split()
+    return int(fields[1]), sum(int(ticks) for ticks in fields[11:15])
+
+
+def cpu_ticks(pid):
+    return process_stat(pid)[1]
+
+
+def processes():
+    """Yields pid, parent's pid, CPU ticks of every process."""
+    for entry in os.scandir("/proc"):
+        if not entry.name.isdigit():
+            continue
+        try:
+            yield int(entry.name), *process_stat(entry.name)
+        except OSError:
+            continue
+
+
+def machine_ticks():
+    """All CPU ticks of the machine so far, and the idle ones among them."""
+    ticks = [int(field) for field in pathlib.Path("/proc/stat").read_text().split("\n")[0].split()[1:9]]
+    return sum(ticks), ticks[3] + ticks[4]
+
+
+def peak_rss_kb(pid):
+    try:
+        for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1])
+    except OSError:
+        pass
+    return 0
+
+
+def measure(name, commands, servers, log):
+    """Runs the commands one after the other and returns what they cost together."""
+    total, idle = machine_ticks()
+    servers_cpu = sum(server.cpu_s() for server in servers)
+    clients_cpu = 0
+    rss = 0
+    start = time.monotonic()
+    for command in commands:
+        log.write(f"\n$ {shlex.join(map(str, command))}\n")
+        log.flush()
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        while True:
+            # Not ru_maxrss: that would count this interpreter's memory before exec.
+            rss = max(rss, peak_rss_kb(process.pid))
+            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+            if pid:
+                break
+            time.sleep(0.02)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        clients_cpu += usage.ru_utime + usage.ru_stime
+        if process.returncode != 0:
+            tail = pathlib.Path(log.name).read_text(errors="replace").splitlines()[-30:]
+            sys.exit("\n".join([*tail, f"{name}: {command[0]} failed with {process.returncode}"]))
+    wall = time.monotonic() - start
+    total_after, idle_after = machine_ticks()
+    return {
+        "tool": name,
+        "wall_s": round(wall, 2),
+        "client_cpu_s": round(clients_cpu, 2),
+        "servers_cpu_s": round(sum(server.cpu_s() for server in servers) - servers_cpu, 2),
+        "idle_share": round((idle_after - idle) / max(1, total_after - total), 3),
+        "client_peak_rss_mb": round(rss / 1024, 1),
+    }
+
+
+class Bench:
+    """A folder and the servers of one measuring program; all gone at the end of `with`."""
+
+    def __init__(self, args, source_data=None, sides=("source", "target")):
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        self.args = args
+        self.work = pathlib.Path(tempfile.mkdtemp(prefix="pghaul-bench-", dir=args.work))
+        self.servers = []
+        try:
+            if server_user():
+                shutil.chown(self.work, "postgres", "postgres")
+            for side in sides:
+                data = source_data if source_data and side == "source" else self.work / side
+                server = Server(pathlib.Path(data).resolve(), self.work)
+                self.servers.append(server)
+                setattr(self, side, server)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        for server in self.servers:
+            server.stop()
+        shutil.rmtree(self.work, ignore_errors=True)
+
+    def create_databases(self):
+        for server in self.servers:
+            server.psql("-c", f"create database {DATABASE}", database="postgres")
+
+    def checkpoint(self):
+        os.sync()
+        for server in self.servers:
+            server.psql("-c", "checkpoint", database="postgres")
+
+    def pghaul(self, command, *options):
+        """The command line of a pghaul command on both sides."""
+        return [self.args.pghaul, command, *options, "--source", self.source.conninfo(),
+                "--target", self.target.conninfo()]
+
+    @staticmethod
+    def run(command):
+        """Runs it, quietly; ends this program with its last words if it fails. Returns its output."""
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        if done.returncode != 0:
+            sys.exit(f"{shlex.join(map(str, command))} ended with {done.returncode}: "
+                     f"{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def differences(self):
+        """Names of the tables that are not the same on both sides."""
+        left, right = (server.fingerprints() for server in self.servers)
+        return sorted(name for name in left.keys() | right.keys() if left.get(name) != right.get(name))
+
+    def header(self, **more):
+        """What every file of results begins with."""
+        return {"when": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+                "commit": commit(), "machine": machine(), "settings": SETTINGS, **more}
+
+
+def machine():
+    def first(path, key):
+        for line in pathlib.Path(path).read_text().splitlines():
+            if line.startswith(key):
+                return line.split(":", 1)[1].strip()
+        return "unknown"
+    return {"cpu": first("/proc/cpuinfo", "model name"), "cores": os.cpu_count(),
+            "memory": first("/proc/meminfo", "MemTotal"), "kernel": platform.release(),
+            "server": subprocess.check_output([BIN / "postgres", "--version"], text=True).strip()}
+
+
+def commit():
+    def git(*arguments):
+        return subprocess.run(["git", "-C", REPOSITORY, *arguments], capture_output=True,
+                              text=True).stdout.strip()
+    return (git("rev-parse", "HEAD") or "none") + ("-dirty" if git("status", "--porcelain") else "")
+
+
+def write_results(name, results):
+    """Writes bench/results/<name>-<time>.json and says so."""
+    folder = REPOSITORY / "bench/results"
+    folder.mkdir(exist_ok=True)
+    stamp = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    path = folder / f"{name}-{stamp}.json"
+    unfinished = path.with_suffix(".tmp")
+    unfinished.write_text(json.dumps(results, indent=2) + "\n")
+    unfinished.rename(path)
+    print(f"written: {path.relative_to(REPOSITORY)}")
+
+
+def spread(values):
+    """Median, least and greatest."""
+    return {"median": round(statistics.median(values), 3), "least": round(min(values), 3),
+            "greatest": round(max(values), 3)}
+
+
+def argument_parser(description):
+    """With the options that every program here has."""
+    parser = argparse.ArgumentParser(description=description,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pghaul", default=REPOSITORY / "build/release/pghaul")
+    parser.add_argument("--work", help="where clusters and files go (default: the temporary folder)")
+    return parser
+
+
+def parse(parser):
+    args = parser.parse_args()
+    if not os.access(args.pghaul, os.X_OK):
+        parser.error(f"{args.pghaul} is not there: build it or name it with --pghaul")
+    return args

@@ -1,0 +1,244 @@
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <set>
+
+#include "cmd/commands.hpp"
+#include "cmd/hazards_sql.hpp"
+#include "cmd/progress_view.hpp"
+#include "cmd/verify_report.hpp"
+#include "cmd/watch.hpp"
+#include "io/progress.hpp"
+#include "loader/verify/repair.hpp"
+#include "loader/verify/verify.hpp"
+#include "snapshot/held_snapshot.hpp"
+#include "snapshot/journal.hpp"
+#include "snapshot/selection.hpp"
+
+namespace pghaul::cmd {
+namespace {
+
+using io::Connection;
+using io::Error;
+using io::ExitCode;
+using snapshot::HeldSnapshot;
+using snapshot::Journal;
+using snapshot::Phase;
+using snapshot::Plan;
+
+/// Sessions of a run of the same job end each other's leftovers by "pghaul/<job>/"; what only reads
+/// stays out of that. No job has a + in its name.
+std::string session_job(const std::string& job) { return job + "+verify"; }
+
+snapshot::JobRecord find_job(Journal& journal) {
+    const auto record = journal.find();
+    if (!record) {
+        throw Error("there is no job " + journal.job() + " in " +
+                    journal.connection().server_name())
+            .hint("check --target and --job; pghaul run begins a job");
+    }
+    if (record->phase < Phase::copied) {
+        throw Error(fmt::format("job {} is at phase {}: not all rows are copied", journal.job(),
+                                snapshot::name_of(record->phase)))
+            .hint("let pghaul run finish the copy first");
+    }
+    return *record;
+}
+
+void check_source(Connection& source, const snapshot::JobRecord& record) {
+    if (source.query_value(kDatabaseIdentity) == record.source_identity) return;
+    throw Error(fmt::format("job {} copies from {}, which is not the given source", record.job,
+                            record.source))
+        .exit_code(ExitCode::no_go)
+        .hint("give that source, or name another job with --job");
+}
+
+/// Leaves in the plan what the user chose, by the rules of a run's choice.
+void choose(Connection& source, const snapshot::Selection& selection, Plan& plan) {
+    if (selection.everything()) return;
+    const auto oids = snapshot::select_relations(source, selection);
+    const std::set<snapshot::Oid> chosen(oids.begin(), oids.end());
+    std::erase_if(plan.tables, [&](const auto& table) { return !chosen.contains(table.info.oid); });
+    std::set<std::pair<std::string, std::string>> names;
+    const auto rows = source.query(kNamesOf, {snapshot::oid_array(oids)});
+    for (int row = 0; row < rows.rows(); ++row) {
+        names.emplace(rows.string(row, 0), rows.string(row, 1));
+    }
+    std::erase_if(plan.sequences, [&](const auto& sequence) {
+        return !names.contains({sequence.schema, sequence.name});
+    });
+    if (!selection.schemas.empty() || !selection.tables.empty()) plan.large_objects.clear();
+}
+
+std::vector<std::string> names_of(const Plan& plan) {
+    std::vector<std::string> names;
+    for (const auto& table : plan.tables) names.push_back(table.info.qualified());
+    return names;
+}
+
+/// A job's settings end with these, as haul.cpp writes them.
+loader::RepairOptions repair_options(std::string settings) {
+    loader::RepairOptions options;
+    const auto take = [&](std::string_view flag) {
+        if (!settings.ends_with(flag)) return false;
+        settings.resize(settings.size() - flag.size());
+        return true;
+    };
+    options.no_privileges = take(" --no-privileges");
+    options.no_owner = take(" --no-owner");
+    return options;
+}
+
+/// What of the plan was found to differ.
+Plan differing_part(const Plan& plan, const loader::VerifyResult& result) {
+    Plan part = plan;
+    part.tables.clear();
+    part.sequences.clear();
+    part.large_objects.clear();
+    for (const auto& one : result.differing_tables) part.tables.push_back(*one.table);
+    for (const auto& one : result.differing_sequences) part.sequences.push_back(one.sequence);
+    for (const auto& range : plan.large_objects) {
+        const bool differs = std::any_of(
+            result.differing_objects.begin(), result.differing_objects.end(),
+            [&](const auto& one) { return one.oid >= range.first && one.oid <= range.last; });
+        if (differs) part.large_objects.push_back(range);
+    }
+    return part;
+}
+
+struct Outcome {
+    loader::VerifyResult found;
+    std::optional<loader::RepairResult> repaired;
+    /// What was compared again after the repair.
+    std::optional<loader::VerifyResult> left;
+
+    bool equal() const { return (left ? *left : found).differences() == 0; }
+};
+
+class Verify {
+  public:
+    Verify(const Options& options, io::Interrupt& interrupt, io::RunProgress& progress)
+        : options_(options),
+          interrupt_(interrupt),
+          progress_(progress),
+          source_(io::ConnInfo::parse(options.source)),
+          target_(io::ConnInfo::parse(options.target)),
+          journal_(Journal::open(target_, options.job, interrupt)) {
+        if (!options.sample_percent) return;
+        sample_ = {*options.sample_percent,
+                   options.seed.value_or((std::uint64_t{std::random_device{}()} << 32) |
+                                         std::random_device{}())};
+    }
+
+    Outcome run() {
+        progress_.begin_step("snapshot");
+        // A repair writes, which a run of the same job must not do at the same time.
+        if (options_.repair) journal_.lock();
+        const auto record = find_job(journal_);
+        read_plan(record);
+        const auto source = hold(source_, "source moment");
+        std::optional<HeldSnapshot> target(hold(target_, "target moment"));
+        Outcome outcome;
+        outcome.found = compare({source.exported(), target->exported()}, plan_);
+        if (!options_.repair || outcome.equal()) return outcome;
+
+        outcome.repaired = loader::repair(setup({source.exported(), target->exported()}), plan_,
+                                          outcome.found, repair_options(record.settings));
+        progress_.begin_step("snapshot");
+        target.emplace(hold(target_, "target moment"));
+        mended_ = differing_part(plan_, outcome.found);
+        outcome.left = compare({source.exported(), target->exported()}, mended_);
+        return outcome;
+    }
+
+    const std::optional<VerifySample>& sample() const { return sample_; }
+
+  private:
+    void read_plan(const snapshot::JobRecord& record) {
+        auto source = Connection::open(source_, {session_job(options_.job), "plan", "UTF8", {}, {}},
+                                       interrupt_);
+        check_source(source, record);
+        plan_ = journal_.read_plan();
+        choose(source, options_.selection, plan_);
+    }
+
+    HeldSnapshot hold(const io::ConnInfo& server, const char* role) const {
+        return {server, session_job(options_.job), role, names_of(plan_), interrupt_};
+    }
+
+    loader::VerifySetup setup(const loader::VerifyMoment& moment) const {
+        return {source_,       target_,   moment,    session_job(options_.job),
+                options_.jobs, progress_, interrupt_};
+    }
+
+    loader::VerifyResult compare(const loader::VerifyMoment& moment, const Plan& plan) const {
+        loader::VerifyOptions options;
+        options.for_repair = options_.repair;
+        if (sample_) {
+            options.sample_percent = sample_->percent;
+            options.seed = sample_->seed;
+        }
+        return loader::verify(setup(moment), plan, options);
+    }
+
+    const Options& options_;
+    io::Interrupt& interrupt_;
+    io::RunProgress& progress_;
+    io::ConnInfo source_;
+    io::ConnInfo target_;
+    Journal journal_;
+    std::optional<VerifySample> sample_;
+    Plan plan_;
+    /// The results point into it.
+    Plan mended_;
+};
+
+void print_json(const Outcome& outcome, const std::optional<VerifySample>& sample) {
+    auto all = json_of(outcome.found, sample);
+    if (outcome.repaired) all["repaired"] = json_of(*outcome.repaired);
+    if (outcome.left) all["left"] = json_of(*outcome.left, {});
+    fmt::print("{}\n", all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+void print_text(const Outcome& outcome, const std::optional<VerifySample>& sample) {
+    fmt::print("{}{}", differences_text(outcome.found), compared_text(outcome.found, sample));
+    if (outcome.repaired) fmt::print("{}", repaired_text(*outcome.repaired));
+    if (outcome.left) {
+        fmt::print("{}{}", differences_text(*outcome.left), compared_text(*outcome.left, {}));
+    }
+}
+
+}  // namespace
+
+ExitCode run_verify(const Options& options, io::Interrupt& interrupt) {
+    io::RunProgress progress;
+    Verify verify(options, interrupt, progress);
+    Outcome outcome;
+    {
+        const Watch watch(io::ConnInfo::parse(options.source), io::ConnInfo::parse(options.target),
+                          session_job(options.job), progress, interrupt);
+        try {
+            const ProgressView view(options, progress, watch);
+            outcome = verify.run();
+        } catch (const io::Interrupted&) {
+            if (auto verdict = watch.verdict()) {
+                throw Error(*verdict).exit_code(ExitCode::stopped);
+            }
+            throw Error("stopped by a signal")
+                .exit_code(ExitCode::stopped)
+                .hint(options.repair ? "tables that were mended stay so; run it again"
+                                     : "nothing was changed; a verification starts anew");
+        }
+    }
+    if (options.json) {
+        print_json(outcome, verify.sample());
+    } else {
+        print_text(outcome, verify.sample());
+    }
+    return outcome.equal() ? ExitCode::done : ExitCode::differences;
+}
+
+}  // namespace pghaul::cmd

@@ -1,0 +1,134 @@
+#include "loader/verify/readers.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <random>
+#include <thread>
+
+#include "snapshot/held_snapshot.hpp"
+#include "snapshot/keeper.hpp"
+
+namespace pghaul::loader {
+namespace {
+
+using io::Connection;
+using io::Error;
+
+// As a stream of the copy does: about 16 s, which outlasts the restart of a proxy but not a night.
+constexpr int kAttempts = 8;
+constexpr int kFirstPauseMs = 250;
+constexpr int kLongestPauseMs = 8000;
+constexpr std::chrono::minutes kLockTimeout{10};
+
+int pause_ms(int attempt) {
+    thread_local std::minstd_rand random{std::random_device{}()};
+    const int full = std::min(kFirstPauseMs << (attempt - 1), kLongestPauseMs);
+    return full / 2 + static_cast<int>(random() % static_cast<unsigned>(full / 2 + 1));
+}
+
+const char* name_of(Side side) { return side == Side::source ? "source" : "target"; }
+
+}  // namespace
+
+Readers::Readers(const VerifySetup& setup) : setup_(setup) {
+    for (const Side side : {Side::source, Side::target}) {
+        for (int i = 0; i < setup.jobs; ++i) {
+            readers_.push_back({side, i + 1, setup.progress.add_stream(), {}});
+        }
+    }
+}
+
+Connection& Readers::session(Side side) {
+    return connection_of(
+        readers_[side == Side::source ? 0 : static_cast<std::size_t>(setup_.jobs)]);
+}
+
+Connection& Readers::connection_of(Reader& reader) {
+    if (reader.connection && !reader.connection->poisoned()) return *reader.connection;
+    const bool source = reader.side == Side::source;
+    reader.connection = snapshot::open_in_snapshot(
+        source ? setup_.source : setup_.target,
+        {setup_.job,
+         fmt::format("verify {}", reader.number),
+         "UTF8",
+         kLockTimeout,
+         // A range's index scan must not become a parallel or compiled full scan.
+         {{"max_parallel_workers_per_gather", "0"}, {"jit", "off"}, {"lc_monetary", "C"}}},
+        source ? setup_.moment.source_snapshot : setup_.moment.target_snapshot, setup_.interrupt);
+    set_floats(*reader.connection);
+    return *reader.connection;
+}
+
+void Readers::speak(const Dialect& dialect) {
+    dialect_ = dialect;
+    for (auto& reader : readers_) {
+        if (reader.connection) set_floats(*reader.connection);
+    }
+}
+
+void Readers::set_floats(Connection& connection) const {
+    connection.execute(
+        {"set_floats", fmt::format("set extra_float_digits to {}", dialect_.extra_float_digits)});
+}
+
+void Readers::perform_with_retry(Reader& reader, const ReadItem& item) {
+    for (int attempt = 1;; ++attempt) {
+        try {
+            reader.progress.begin(fmt::format("{}: {}", name_of(reader.side), item.display));
+            item.perform(connection_of(reader), reader.progress);
+            return;
+        } catch (const snapshot::SnapshotLost&) {
+            throw;
+        } catch (Error& error) {
+            reader.connection.reset();
+            error.context(fmt::format("{} on the {}", item.display, name_of(reader.side)));
+            if (setup_.interrupt.fired() || !error.retryable() || attempt == kAttempts) throw;
+            setup_.progress.retries.fetch_add(1);
+            const int pause = pause_ms(attempt);
+            spdlog::warn("{}\ntrying again in {:.1f} s ({} of {})", error.report(), pause / 1000.0,
+                         attempt, kAttempts - 1);
+            reader.progress.begin("waiting to retry: " + item.display);
+            setup_.interrupt.sleep_ms(pause);
+        }
+    }
+}
+
+void Readers::run(const std::vector<ReadItem>& source_items,
+                  const std::vector<ReadItem>& target_items) {
+    std::atomic<std::size_t> next_source{0};
+    std::atomic<std::size_t> next_target{0};
+    std::atomic<bool> failed{false};
+    std::mutex mutex;
+    std::exception_ptr first_error;
+    const auto body = [&](Reader& reader) {
+        const bool source = reader.side == Side::source;
+        const auto& items = source ? source_items : target_items;
+        auto& next = source ? next_source : next_target;
+        try {
+            for (auto i = next++; i < items.size() && !failed; i = next++) {
+                perform_with_retry(reader, items[i]);
+                setup_.progress.loaded_bytes += items[i].bytes;
+            }
+        } catch (...) {
+            failed = true;
+            const std::lock_guard guard(mutex);
+            if (!first_error) first_error = std::current_exception();
+        }
+        reader.progress.end();
+    };
+    {
+        std::vector<std::jthread> threads;
+        for (auto& reader : readers_) {
+            const auto& items = reader.side == Side::source ? source_items : target_items;
+            if (static_cast<std::size_t>(reader.number) > items.size()) continue;
+            threads.emplace_back([&body, &reader] { body(reader); });
+        }
+    }
+    if (first_error) std::rethrow_exception(first_error);
+}
+
+}  // namespace pghaul::loader
