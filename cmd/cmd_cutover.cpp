@@ -6,6 +6,7 @@
 #include "cmd/commands.hpp"
 #include "cmd/drift.hpp"
 #include "cmd/job_claim.hpp"
+#include "cmd/large_objects.hpp"
 #include "cmd/live.hpp"
 #include "cmd/new_tables.hpp"
 #include "cmd/pause.hpp"
@@ -82,7 +83,7 @@ class Cutover {
         steps_.begin("cutover");
         const auto began = std::chrono::steady_clock::now();
         if (!fenced) take_over_new_tables(run_, steps_);
-        auto catch_up = begin_catch_up(run_, pause_.interrupt());
+        auto catch_up = begin_catch_up(run_, pause_.interrupt(), true);
         delta::CutoverSetup setup{run_.source,
                                   run_.target,
                                   run_.plan,
@@ -95,7 +96,10 @@ class Cutover {
                                       pause_.begin(run_.options.max_pause);
                                       check_for_drift(run_);
                                   },
-                                  [&] { set_sequences(run_); },
+                                  [&] {
+                                      set_sequences(run_);
+                                      bring_large_objects(run_);
+                                  },
                                   pause_.interrupt()};
         try {
             check_for_drift(run_);

@@ -11,6 +11,7 @@
 #include "cmd/retry.hpp"
 #include "cmd/streams.hpp"
 #include "cmd/target_schema.hpp"
+#include "delta/window.hpp"
 #include "io/error.hpp"
 #include "io/failpoint.hpp"
 #include "loader/large_objects.hpp"
@@ -93,6 +94,7 @@ class Image {
             install_capture(run_);
             throw snapshot::SnapshotLost("tables were made on the source meanwhile");
         }
+        if (run_.capture) flush_source(keeper);
         failpoint(Failpoint::snapshot_exported);
         if (keep) {
             run_.plan = journal_.read_plan();
@@ -113,6 +115,14 @@ class Image {
         visible_ = keeper.visible();
         copy_rows(keeper, number, keep ? loaded : snapshot::LoadedChunks{});
         steps_.end(run_.progress.loaded_bytes - run_.progress.loaded_before_bytes);
+    }
+
+    /// What the snapshot shows must not be lost on the source while the target has it.
+    void flush_source(snapshot::Keeper& keeper) {
+        const auto position = keeper.connection().query_value(
+            {"wal_position", "select pg_catalog.pg_current_wal_insert_lsn()::pg_catalog.text"});
+        auto source = run_.open_source("flush");
+        delta::flush(source, position);
     }
 
     void make_plan(snapshot::Keeper& keeper) {

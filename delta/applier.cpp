@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "delta/capture.hpp"
+#include "delta/check.hpp"
 #include "io/copy_reader.hpp"
 #include "io/copy_writer.hpp"
 #include "io/relay.hpp"
@@ -63,6 +64,10 @@ constexpr const char* kScan = "set local enable_seqscan to on; set local enable_
 constexpr const char* kNoScan =
     "set local enable_seqscan to off; set local enable_hashjoin to off; ";
 
+std::string stage_name(const TablePlan& table) {
+    return fmt::format("pg_temp.stage_{}", table.number);
+}
+
 }  // namespace
 
 bool can_slice(const TableInfo& table) {
@@ -89,18 +94,30 @@ std::string touched_keys_sql(const CaptureSite& site, const Window& window, cons
 }
 
 std::string current_rows_sql(const CaptureSite& site, const Window& window, const TableInfo& table,
-                             Slice slice) {
+                             Slice slice, const std::string& chosen) {
+    const auto columns = chosen.empty() ? table_columns(table, "t") : chosen;
     if (table.apply_key.empty()) {
         return fmt::format(
-            "select {} from only {} as t where {} in (select {} from {} as d where {}{})",
-            table_columns(table, "t"), table.qualified(), whole_row(table_columns(table, "t")),
+            "select {} from only {} as t where {} in (select {} from {} as d where {}{})", columns,
+            table.qualified(), whole_row(table_columns(table, "t")),
             whole_row(delta_columns(table, "d")), delta_table(site, table.oid),
             not_visible_in(window.from, "d"), in_slice(table, slice));
     }
     // In key order, so that index and heap pages are read once.
-    return fmt::format("select {} from ({} order by {}) as k join only {} as t on {}",
-                       table_columns(table, "t"), touched_keys_sql(site, window, table, slice),
-                       delta_columns(table, "d"), table.qualified(), same_key(table, "t", "k"));
+    return fmt::format("select {} from ({} order by {}) as k join only {} as t on {}", columns,
+                       touched_keys_sql(site, window, table, slice), delta_columns(table, "d"),
+                       table.qualified(), same_key(table, "t", "k"));
+}
+
+std::string staged_rows_sql(const TableInfo& table, const std::string& stage,
+                            const std::string& columns) {
+    if (table.apply_key.empty()) {
+        return fmt::format("select {} from only {} as t where {} in (select {} from {} as k)",
+                           columns, table.qualified(), whole_row(table_columns(table, "t")),
+                           whole_row(delta_columns(table, "k")), stage);
+    }
+    return fmt::format("select {} from {} as k join only {} as t on {}", columns, stage,
+                       table.qualified(), same_key(table, "t", "k"));
 }
 
 std::string delete_sql(const TableInfo& table, const std::string& stage) {
@@ -144,9 +161,23 @@ std::int64_t Applier::carry(const char* name, const std::string& copy_out,
     return written;
 }
 
+void Applier::allow_scans(const Pending& pending, bool allowed) {
+    if (!pending.table->info.apply_key.empty()) return;
+    for (auto* connection : {&source_, &target_}) {
+        connection->execute({"allow_scans", allowed ? kScan : kNoScan});
+    }
+}
+
+void Applier::check(const Window& window, const Pending& pending) {
+    allow_scans(pending, true);
+    check_applied(source_, target_, site_, window, pending, stage_name(*pending.table), encoding_,
+                  progress_);
+    allow_scans(pending, false);
+}
+
 /// A temporary table for the touched keys, empty; made once in a session.
 std::string Applier::stage(const TablePlan& table) {
-    const auto name = fmt::format("pg_temp.stage_{}", table.number);
+    const auto name = stage_name(table);
     if (!staged_.insert(table.number).second) {
         target_.execute({"empty_stage", "truncate " + name});
         return name;
@@ -196,28 +227,26 @@ std::int64_t Applier::delete_touched(const Window& window, const Pending& pendin
     const auto& table = *pending.table;
     const auto format = snapshot::name_of(table.format);
     const auto staged = stage(table);
-    const bool keyless = table.info.apply_key.empty();
     const auto keys = carry("touched_keys",
                             fmt::format("copy ({}) to stdout (format {})",
                                         touched_keys_sql(site_, window, table.info, slice), format),
                             fmt::format("copy {} from stdin (format {})", staged, format));
-    if (keyless) target_.execute({"allow_scan", kScan});
+    allow_scans(pending, true);
     target_.execute({"delete_touched", delete_sql(table.info, staged)});
-    if (keyless) target_.execute({"forbid_scan", kNoScan});
+    allow_scans(pending, false);
     return keys;
 }
 
 std::int64_t Applier::insert_current(const Window& window, const Pending& pending, Slice slice) {
     const auto& table = *pending.table;
     const auto format = snapshot::name_of(table.format);
-    const bool keyless = table.info.apply_key.empty();
-    if (keyless) source_.execute({"allow_scan", kScan});
+    allow_scans(pending, true);
     const auto rows = carry("current_rows",
                             fmt::format("copy ({}) to stdout (format {})",
                                         current_rows_sql(site_, window, table.info, slice), format),
                             fmt::format("copy {}{} from stdin (format {})", table.info.qualified(),
                                         table.info.copy_columns(), format));
-    if (keyless) source_.execute({"forbid_scan", kNoScan});
+    allow_scans(pending, false);
     return rows;
 }
 

@@ -38,12 +38,16 @@ class Applier {
     /// Inserts the rows that these keys have in the window's snapshot. Returns the rows.
     std::int64_t insert_current(const Window& window, const Pending& pending, Slice slice);
 
+    /// Compares both sides' rows of the keys that delete_touched() was last given, all of them.
+    /// Throws: io::Error (differences).
+    void check(const Window& window, const Pending& pending);
     /// Copies all rows of a table that is empty on the target. Returns the rows.
     std::int64_t copy_all(const Pending& pending);
 
   private:
     std::int64_t carry(const char* name, const std::string& copy_out, const std::string& copy_in);
     std::string stage(const snapshot::TablePlan& table);
+    void allow_scans(const Pending& pending, bool allowed);
 
     io::Connection& source_;
     io::Connection& target_;
@@ -61,8 +65,13 @@ std::vector<std::pair<std::string, std::string>> apply_settings();
 /// The statements; exposed for their tests.
 std::string touched_keys_sql(const CaptureSite& site, const Window& window,
                              const snapshot::TableInfo& table, Slice slice);
+/// columns: of the table as t; empty: those that are copied.
 std::string current_rows_sql(const CaptureSite& site, const Window& window,
-                             const snapshot::TableInfo& table, Slice slice);
+                             const snapshot::TableInfo& table, Slice slice,
+                             const std::string& columns = {});
+/// The same rows on the target, found by the keys in the temporary table.
+std::string staged_rows_sql(const snapshot::TableInfo& table, const std::string& stage,
+                            const std::string& columns);
 std::string delete_sql(const snapshot::TableInfo& table, const std::string& stage);
 
 }  // namespace pghaul::delta

@@ -24,6 +24,7 @@ using snapshot::TableKind;
 // 150 attempts of half a second and pauses of up to 2 s: a few minutes, then a person decides.
 constexpr int kAttempts = 150;
 constexpr int kLongestPauseMs = 2000;
+constexpr const char* kUndefinedTable = "42P01";
 
 int pause_ms(int attempt) {
     thread_local std::minstd_rand random{std::random_device{}()};
@@ -108,19 +109,6 @@ std::string row_body(const std::string& delta, const TableInfo& table) {
                        delta, with_comma(new_row), with_comma(old_row), old_row, new_row);
 }
 
-std::string create_delta_sql(const CaptureSite& site, const TableInfo& table) {
-    std::string columns;
-    int number = 0;
-    for (const auto& name : captured_columns(table)) {
-        columns += fmt::format(", {} as k{}", io::quote_ident(name), ++number);
-    }
-    // Taken from the table itself, the columns have its types, lengths and collations.
-    return fmt::format(
-        "create table if not exists {} as select pg_catalog.txid_current() as x{} from only {} "
-        "with no data",
-        delta_table(site, table.oid), columns, table.qualified());
-}
-
 std::string create_triggers_sql(const CaptureSite& site, const TableInfo& table) {
     std::string sql;
     for (const auto& trigger : triggers_of(table)) {
@@ -134,21 +122,52 @@ std::string create_triggers_sql(const CaptureSite& site, const TableInfo& table)
     return sql;
 }
 
-/// Tables whose capture is complete, by oid: (triggers, of them always firing).
-std::map<snapshot::Oid, std::pair<int, int>> captured(Connection& source, const std::string& job) {
-    std::map<snapshot::Oid, std::pair<int, int>> found;
-    const auto rows = source.query(kListCaptured, {name_prefix(job)});
+/// What stands of a table's capture.
+struct Standing {
+    int triggers = 0;
+    int always_firing = 0;
+    std::string made_for;
+};
+
+/// By the table's oid.
+std::map<snapshot::Oid, Standing> standing(Connection& source, const std::string& job,
+                                           const std::vector<TableInfo>& tables) {
+    std::vector<snapshot::Oid> oids;
+    for (const auto& table : tables) oids.push_back(table.oid);
+    std::map<snapshot::Oid, Standing> found;
+    const auto rows = source.query(kListCaptured, {name_prefix(job), snapshot::oid_array(oids)});
     for (int row = 0; row < rows.rows(); ++row) {
         found[static_cast<snapshot::Oid>(rows.integer(row, 0))] = {
-            static_cast<int>(rows.integer(row, 1)), static_cast<int>(rows.integer(row, 2))};
+            static_cast<int>(rows.integer(row, 1)), static_cast<int>(rows.integer(row, 2)),
+            rows.is_null(row, 3) ? "" : rows.string(row, 3)};
     }
     return found;
 }
 
-bool complete(const std::map<snapshot::Oid, std::pair<int, int>>& found, const TableInfo& table) {
+/// A table that was altered since it was captured may have another key, or other columns.
+std::string made_for(const TableInfo& table) {
+    return fmt::format("{} of columns {}", columns_of(table, "t"), table.shape.columns);
+}
+
+std::string create_delta_sql(const CaptureSite& site, const TableInfo& table) {
+    std::string columns;
+    int number = 0;
+    for (const auto& name : captured_columns(table)) {
+        columns += fmt::format(", {} as k{}", io::quote_ident(name), ++number);
+    }
+    // Taken from the table itself, the columns have its types, lengths and collations.
+    return fmt::format(
+        "create table {0} as select pg_catalog.txid_current() as x{1} from only {2} with no data; "
+        "comment on table {0} is {3}",
+        delta_table(site, table.oid), columns, table.qualified(),
+        io::quote_literal(made_for(table)));
+}
+
+bool complete(const std::map<snapshot::Oid, Standing>& found, const TableInfo& table) {
     const auto at = found.find(table.oid);
     const auto wanted = static_cast<int>(triggers_of(table).size());
-    return at != found.end() && at->second == std::pair(wanted, wanted);
+    return at != found.end() && at->second.triggers == wanted &&
+           at->second.always_firing == wanted && at->second.made_for == made_for(table);
 }
 
 std::string blockers_of(Connection& source, snapshot::Oid table, InTheWay kind) {
@@ -277,22 +296,34 @@ void with_short_locks(Connection& source, snapshot::Oid table, const std::string
 void install(Connection& source, const CaptureSite& site, const TableInfo& table,
              const io::Interrupt& interrupt,
              const std::function<void(const std::string&)>& waiting) {
-    if (!is_captured(table) || complete(captured(source, site.job), table)) return;
-    with_short_locks(
-        source, table.oid, table.display(), InTheWay::writers, interrupt, waiting, [&] {
-            // The one place that waits; once it is held, nothing below does.
-            source.execute({"lock_for_capture", "lock table only " + table.qualified() +
-                                                    " in share row exclusive mode"});
+    const auto found = standing(source, site.job, {table});
+    if (!is_captured(table) || complete(found, table)) return;
+    const auto at = found.find(table.oid);
+    const bool delta_fits = at != found.end() && at->second.made_for == made_for(table);
+    const auto make = [&] {
+        // The one place that waits; once it is held, nothing below does.
+        source.execute({"lock_for_capture",
+                        "lock table only " + table.qualified() + " in share row exclusive mode"});
+        if (!delta_fits) {
+            source.execute({"drop_delta", "drop table if exists " + delta_table(site, table.oid)});
             source.execute({"create_delta", create_delta_sql(site, table)});
-            source.execute({"create_capture_function", function_sql(site, table)});
-            source.execute({"create_capture_triggers", create_triggers_sql(site, table)});
-        });
+        }
+        source.execute({"create_capture_function", function_sql(site, table)});
+        source.execute({"create_capture_triggers", create_triggers_sql(site, table)});
+    };
+    try {
+        with_short_locks(source, table.oid, table.display(), InTheWay::writers, interrupt, waiting,
+                         make);
+    } catch (const Error& error) {
+        if (error.sqlstate() != kUndefinedTable) throw;
+        return;
+    }
     io::failpoint(io::Failpoint::capture_installed);
 }
 
 std::vector<std::string> uncaptured(Connection& source, const CaptureSite& site,
                                     const std::vector<TableInfo>& tables) {
-    const auto found = captured(source, site.job);
+    const auto found = standing(source, site.job, tables);
     std::vector<std::string> names;
     for (const auto& table : tables) {
         if (is_captured(table) && !complete(found, table)) names.push_back(table.display());

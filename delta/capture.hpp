@@ -34,14 +34,17 @@ CaptureSite make_site(io::Connection& source, const std::string& job, const std:
                       const std::string& target, const std::vector<snapshot::TableInfo>& tables);
 
 /// Installs capture on one table in one transaction, unless it is there; waits for writers in
-/// slices of kShortLock with pauses, so that they hardly wait for us.
+/// slices of kShortLock with pauses, so that they hardly wait for us. A table that was dropped or
+/// renamed meanwhile is passed over: the caller reads the catalog again. One that was altered
+/// since it was captured begins anew: changes captured so far are thrown away.
 /// waiting: told who stands in the way before each pause.
 /// Throws: io::Error (stopped) that names the blockers when the attempts are used up.
 void install(io::Connection& source, const CaptureSite& site, const snapshot::TableInfo& table,
              const io::Interrupt& interrupt,
              const std::function<void(const std::string&)>& waiting);
 
-/// Display names of tables whose capture is not (or not wholly) there or was switched off.
+/// Display names of tables whose capture is not (or not wholly) there, was switched off, or is for
+/// the shape that the table had before it was altered.
 std::vector<std::string> uncaptured(io::Connection& source, const CaptureSite& site,
                                     const std::vector<snapshot::TableInfo>& tables);
 

@@ -41,13 +41,20 @@ inline constexpr io::Query kSchemasToUse{"schemas_to_use", R"sql(
      order by pg_catalog.count(*) desc, n.nspname
 )sql"};
 
-/// Rows: table's oid, how many of our capture triggers it has, how many of them always fire.
+/// $2 tables as oid[]. Rows: table's oid, how many of our capture triggers it has, how many of them
+/// always fire, what its delta table says it was made for.
 inline constexpr io::Query kListCaptured{"list_captured", R"sql(
     select t.tgrelid::pg_catalog.int8,
            pg_catalog.count(*),
-           pg_catalog.count(*) filter (where t.tgenabled = 'A')
+           pg_catalog.count(*) filter (where t.tgenabled = 'A'),
+           (select pg_catalog.obj_description(c.oid, 'pg_class')
+              from pg_catalog.pg_class as c
+             where c.relname = ($1 || t.tgrelid::pg_catalog.text)::pg_catalog.name
+               and c.relkind = 'r'
+             limit 1)
       from pg_catalog.pg_trigger as t
-     where pg_catalog."left"(t.tgname::pg_catalog.text, pg_catalog.length($1::pg_catalog.text)) = $1
+     where t.tgrelid = any($2::pg_catalog.oid[])
+       and pg_catalog."left"(t.tgname::pg_catalog.text, pg_catalog.length($1::pg_catalog.text)) = $1
        and t.tgname::pg_catalog.text <> $1 || 'fence'
        and t.tgname::pg_catalog.text <> $1 || 'fence row'
        and not t.tgisinternal
@@ -92,14 +99,20 @@ inline constexpr io::Query kListJobsOnSource{"list_jobs_on_source", R"sql(
 )sql"};
 
 /// $1 relations as oid[]. Rows: gid, owner, table of every prepared transaction that holds a lock
-/// against writers' on one of them: it would block for as long as nobody ends it.
+/// against writers' on one of them: it would block for as long as nobody ends it. What ties its
+/// locks together is the number of the session that prepared it, which is gone.
 inline constexpr io::Query kPreparedBlockers{"prepared_blockers", R"sql(
-    select distinct x.gid, x.owner, l.relation::pg_catalog.regclass::pg_catalog.text
-      from pg_catalog.pg_prepared_xacts as x
-      join pg_catalog.pg_locks as l on l.virtualtransaction = '-1/' || x.transaction
-     where l.relation = any($1::pg_catalog.oid[])
+    select distinct p.gid, p.owner, l.relation::pg_catalog.regclass::pg_catalog.text
+      from pg_catalog.pg_locks as l
+      join pg_catalog.pg_locks as x
+        on x.pid is null
+       and x.locktype = 'transactionid'
+       and x.virtualtransaction = l.virtualtransaction
+      join pg_catalog.pg_prepared_xacts as p on p.transaction = x.transactionid
+     where l.pid is null
+       and l.relation = any($1::pg_catalog.oid[])
        and l.mode not in ('AccessShareLock', 'RowShareLock')
-       and x.database = pg_catalog.current_database()
+       and p.database = pg_catalog.current_database()
      order by 1
 )sql"};
 

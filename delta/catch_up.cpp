@@ -23,20 +23,10 @@ using io::Failpoint;
 using io::failpoint;
 using Clock = std::chrono::steady_clock;
 
-// Up to this many captured changes are applied in one transaction: a few seconds of work.
-constexpr std::int64_t kWholeWindowRows = 200'000;
-// Captured changes in one slice of a larger window. Every slice reads the table's delta rows
-// twice, so fewer and larger ones cost less; a lost one costs more.
-constexpr std::int64_t kSliceRows = 250'000;
 // An empty window only refreshes the journal's idea of the lag, this often.
 constexpr std::chrono::seconds kIdleMark{10};
 constexpr std::int64_t kRemovedBeforeVacuum = 10'000;
 constexpr std::chrono::minutes kLockTimeout{1};
-
-int slices_of(const Pending& pending) {
-    if (pending.rows == 0 || !can_slice(pending.table->info)) return 1;
-    return static_cast<int>((pending.rows + kSliceRows - 1) / kSliceRows);
-}
 
 /// Adds the table to an error unless it is named already.
 template <typename Body>
@@ -76,10 +66,10 @@ void CatchUp::close() noexcept {
     writer_.reset();
 }
 
-WindowResult CatchUp::apply_window() {
+WindowResult CatchUp::apply_window(const AtMoment& at_its_end) {
     for (io::Backoff backoff;;) {
         try {
-            return try_window();
+            return try_window(at_its_end);
         } catch (Error& error) {
             for (auto* stream : streams_) stream->end();
             close();
@@ -96,28 +86,28 @@ WindowResult CatchUp::apply_window() {
     }
 }
 
-WindowResult CatchUp::try_window() {
+WindowResult CatchUp::try_window(const AtMoment& at_its_end) {
     const auto opened = Clock::now();
     const Window window = open_window(reader(), setup_.site, tables_, fresh_, from_);
     failpoint(Failpoint::window_opened);
     setup_.progress.pending_rows = window.rows();
-    WindowResult result{window.rows(), window.rows() > kWholeWindowRows, {}, {}};
-    if (!window.empty()) {
-        await_flushed(cleaner(), window, setup_.interrupt);
-        if (result.sliced) {
+    WindowResult result{window.rows(), window.rows() > setup_.limits.whole_rows, {}};
+    if (!window.empty() || Clock::now() - last_mark_ >= kIdleMark) {
+        flush(cleaner(), window.wal_position);
+        if (window.empty()) {
+            commit_mark(window);
+        } else if (result.sliced) {
             apply_in_slices(window);
         } else {
             apply_whole(window);
         }
-    } else if (Clock::now() - last_mark_ >= kIdleMark) {
-        commit_mark(window);
     }
+    if (at_its_end) at_its_end(window.exported);
     reader().execute({"end_window", "commit"});
     result.took = Clock::now() - opened;
     from_ = window.to;
     fresh_.clear();
     measure(window, opened);
-    for (const auto& pending : window.tables) result.tables.push_back(pending.table);
     remove_applied(window);
     return result;
 }
@@ -167,6 +157,7 @@ void CatchUp::apply(const Window& window, const Pending& pending) {
     if (pending.rows == 0) return;
     applier_->delete_touched(window, pending, {});
     applier_->insert_current(window, pending, {});
+    if (setup_.check) applier_->check(window, pending);
 }
 
 void CatchUp::copy_fresh(const Window& window, const Pending& pending) {
@@ -199,6 +190,12 @@ void CatchUp::apply_in_slices(const Window& window) {
     failpoint(Failpoint::window_keys_deleted);
     in_parallel(window, false);
     commit_mark(window);
+}
+
+int CatchUp::slices_of(const Pending& pending) const {
+    if (pending.rows == 0 || !can_slice(pending.table->info)) return 1;
+    const auto slice_rows = setup_.limits.slice_rows;
+    return static_cast<int>((pending.rows + slice_rows - 1) / slice_rows);
 }
 
 void CatchUp::in_parallel(const Window& window, bool deleting) {

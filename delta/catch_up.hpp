@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -20,6 +21,16 @@
 
 namespace pghaul::delta {
 
+/// When a window is too large for one transaction, and how large its slices are; others than the
+/// defaults are for tests.
+struct WindowLimits {
+    /// Up to this many captured changes are applied in one transaction: a few seconds of work.
+    std::int64_t whole_rows = 200'000;
+    /// Captured changes in one slice of a larger window. Every slice reads the table's delta rows
+    /// twice, so fewer and larger ones cost less; a lost one costs more.
+    std::int64_t slice_rows = 250'000;
+};
+
 struct CatchUpSetup {
     const io::ConnInfo& source;
     const io::ConnInfo& target;
@@ -31,6 +42,10 @@ struct CatchUpSetup {
     bool replica = false;
     io::RunProgress& progress;
     const io::Interrupt& interrupt;
+    /// Compare the rows of every changed key on both sides before they are committed (windows of
+    /// one transaction only).
+    bool check = false;
+    WindowLimits limits = {};
 };
 
 struct WindowResult {
@@ -40,8 +55,6 @@ struct WindowResult {
     bool sliced = false;
     /// From the opening of the window to the target's commit.
     std::chrono::duration<double> took{0};
-    /// The tables that it changed.
-    std::vector<const snapshot::TablePlan*> tables;
 };
 
 class CatchUp {
@@ -53,7 +66,10 @@ class CatchUp {
 
     /// Applies everything that is committed on the source now. Lost connections and the like are
     /// retried with a bound. Throws: io::Error with the table; the position is then not advanced.
-    WindowResult apply_window();
+    /// at_its_end: called while the window's snapshot is still held and the target shows the same
+    /// moment, with the snapshot's exported name.
+    using AtMoment = std::function<void(const std::string& exported)>;
+    WindowResult apply_window(const AtMoment& at_its_end = {});
 
     /// Windows until one is applied within a second of its opening, or holds nothing.
     /// stop: asked between windows. Returns false if it said yes.
@@ -70,7 +86,8 @@ class CatchUp {
     void close() noexcept;
 
   private:
-    WindowResult try_window();
+    WindowResult try_window(const AtMoment& at_its_end);
+    int slices_of(const Pending& pending) const;
     void apply_whole(const Window& window);
     void apply(const Window& window, const Pending& pending);
     void copy_fresh(const Window& window, const Pending& pending);

@@ -18,8 +18,6 @@ using snapshot::Oid;
 constexpr int kAttempts = 10;
 // Subqueries of one UNION ALL: few round trips, statements of bearable length.
 constexpr std::size_t kTablesPerStatement = 100;
-constexpr int kFlushPollMs = 20;
-constexpr int kFlushPolls = 1500;
 
 std::vector<Oid> touched(Connection& source, const CaptureSite& site,
                          const CapturedTables& tables) {
@@ -156,15 +154,10 @@ Window open_window(Connection& source, const CaptureSite& site, const CapturedTa
         .hint("run again when fewer TRUNCATE statements are going on");
 }
 
-void await_flushed(Connection& source, const Window& window, const io::Interrupt& interrupt) {
-    for (int poll = 0; poll < kFlushPolls; ++poll) {
-        if (source.query_row(kIsFlushed, {window.wal_position}).boolean(0, 0)) return;
-        interrupt.sleep_ms(kFlushPollMs);
-    }
-    throw Error("the source does not write its WAL to disk")
-        .retryable(true)
-        .exit_code(io::ExitCode::stopped)
-        .hint("look at the source's disk and log (wal writer), then run again");
+void flush(Connection& source, const std::string& wal_position) {
+    // Left alone, the server may take long: what an open transaction writes it flushes at the next
+    // checkpoint only.
+    if (!source.query_row(kIsFlushed, {wal_position}).boolean(0, 0)) source.execute(kFlush);
 }
 
 }  // namespace pghaul::delta

@@ -52,9 +52,10 @@ using FreshTables = std::set<snapshot::Oid>;
 Window open_window(io::Connection& source, const CaptureSite& site, const CapturedTables& tables,
                    const FreshTables& fresh, const std::string& from);
 
-/// Waits until all that the window shows is on the source's disk: a source that crashes must not
-/// forget what the target has. Throws: io::Error (stopped) after half a minute.
-void await_flushed(io::Connection& source, const Window& window, const io::Interrupt& interrupt);
+/// Sees to it that the source's WAL is on disk up to a position at which a snapshot was taken: a
+/// source that crashes must not forget what the target has, nor use again transaction ids that the
+/// snapshot counts as seen. Requires: not in a transaction.
+void flush(io::Connection& source, const std::string& wal_position);
 
 /// Whether the table was truncated after what the snapshot shows.
 bool truncated_since(io::Connection& source, const CaptureSite& site, snapshot::Oid table,

@@ -42,6 +42,15 @@ inline constexpr io::Query kSameFile{"same_file", R"sql(
      where c.oid = $1::pg_catalog.oid
 )sql"};
 
+/// Writes WAL and flushes it, with all that was written before. The only statement that does so for
+/// any role, whatever synchronous_commit is, without waiting for standbys.
+inline constexpr io::Query kFlush{"flush_wal", R"sql(
+    begin;
+    set local synchronous_commit to local;
+    select pg_catalog.pg_logical_emit_message(true, 'pghaul', '');
+    commit
+)sql"};
+
 inline constexpr std::array kWindowQueries = {kTouchedTables, kTakeWindow, kIsFlushed, kSameFile};
 
 }  // namespace pghaul::delta

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "io/sql.hpp"
+#include "snapshot/catalog.hpp"
 #include "snapshot/catalog_sql.hpp"
 #include "snapshot/keeper.hpp"
 #include "snapshot/keeper_sql.hpp"
@@ -13,24 +14,42 @@ namespace {
 using io::Connection;
 using io::Error;
 
-constexpr std::chrono::minutes kLockTimeout{10};
+// A lock in the way is better named soon than waited for.
+constexpr std::chrono::seconds kLockTimeout{10};
 // One LOCK statement names this many tables: few round trips, statements of bearable length.
 constexpr std::size_t kTablesPerLock = 500;
 
-std::vector<std::string> existing(Connection& connection, const std::vector<std::string>& tables) {
-    const auto rows = connection.query(kExistingTables, {io::array_literal(tables)});
+struct Tables {
     std::vector<std::string> names;
-    for (int row = 0; row < rows.rows(); ++row) names.push_back(rows.string(row, 0));
-    return names;
+    std::vector<Oid> oids;
+};
+
+Tables existing(Connection& connection, const std::vector<std::string>& names) {
+    const auto rows = connection.query(kExistingTables, {io::array_literal(names)});
+    Tables tables;
+    for (int row = 0; row < rows.rows(); ++row) {
+        tables.names.push_back(rows.string(row, 0));
+        tables.oids.push_back(static_cast<Oid>(rows.integer(row, 1)));
+    }
+    return tables;
 }
 
-void lock_tables(Connection& connection, const std::vector<std::string>& tables) {
-    for (std::size_t first = 0; first < tables.size(); first += kTablesPerLock) {
-        std::string names;
-        for (std::size_t i = first; i < std::min(first + kTablesPerLock, tables.size()); ++i) {
-            names += (names.empty() ? "only " : ", only ") + tables[i];
+void lock_tables(Connection& connection, const Tables& tables) {
+    try {
+        for (std::size_t first = 0; first < tables.names.size(); first += kTablesPerLock) {
+            std::string list;
+            const auto last = std::min(first + kTablesPerLock, tables.names.size());
+            for (std::size_t i = first; i < last; ++i) {
+                list += (list.empty() ? "only " : ", only ") + tables.names[i];
+            }
+            connection.execute({"lock_tables", "lock table " + list + " in access share mode"});
         }
-        connection.execute({"lock_tables", "lock table " + names + " in access share mode"});
+    } catch (Error& error) {
+        if (error.sqlstate() == "55P03" && !error.poisons_connection()) {
+            connection.execute({"rollback", "rollback"});
+            explain_lock_timeout(connection, tables.oids, error);
+        }
+        throw;
     }
 }
 
@@ -45,7 +64,9 @@ HeldSnapshot::HeldSnapshot(const io::ConnInfo& server, const std::string& job,
     connection_.execute({"begin_held", "begin isolation level repeatable read read only"});
     // LOCK takes no snapshot, so the one exported next is newer than every lock: no table can be
     // truncated or rewritten between the two and look empty.
-    if (static_cast<long long>(present.size()) < capacity / 2) lock_tables(connection_, present);
+    if (static_cast<long long>(present.oids.size()) < capacity / 2) {
+        lock_tables(connection_, present);
+    }
     const auto& query = connection_.server_major() >= 13 ? kExport : kExportBefore13;
     exported_ = connection_.query_row(query).string(0, 0);
 }

@@ -15,7 +15,7 @@ class HeldSnapshot {
   public:
     /// tables: qualified and quoted; those that don't exist are left out, and all are left unlocked
     /// where they would fill more than half of the server's lock table.
-    /// Throws: io::Error.
+    /// Throws: io::Error, with the lock's holder when a table stays locked.
     HeldSnapshot(const io::ConnInfo& server, const std::string& job, const std::string& role,
                  const std::vector<std::string>& tables, const io::Interrupt& interrupt);
 

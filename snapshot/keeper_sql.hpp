@@ -16,9 +16,9 @@ inline constexpr io::Query kExportBefore13{"export_snapshot", R"sql(
     select pg_catalog.pg_export_snapshot(), pg_catalog.txid_current_snapshot()::pg_catalog.text
 )sql"};
 
-/// $1 tables' qualified names. Rows: those that exist.
+/// $1 tables' qualified names. Rows: those that exist, and their oids.
 inline constexpr io::Query kExistingTables{"existing_tables", R"sql(
-    select u.name
+    select u.name, pg_catalog.to_regclass(u.name)::pg_catalog.oid::pg_catalog.int8
       from unnest($1::pg_catalog.text[]) as u(name)
      where pg_catalog.to_regclass(u.name) is not null
 )sql"};

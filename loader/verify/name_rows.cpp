@@ -4,9 +4,9 @@
 #include <map>
 #include <mutex>
 
+#include "io/row_reader.hpp"
 #include "io/sql.hpp"
 #include "loader/verify/narrow.hpp"
-#include "loader/verify/row_reader.hpp"
 
 namespace pghaul::loader {
 namespace {
@@ -19,7 +19,7 @@ constexpr int kShownOfRow = 1000;
 
 struct NamedRow {
     /// Of each of VerifyTable::columns; a null has none of its own, so the flag is part of it.
-    std::vector<std::pair<bool, Hash128>> columns;
+    std::vector<std::pair<bool, io::Hash128>> columns;
     std::vector<std::string> texts;
 };
 using NamedRows = std::map<RowPlace, NamedRow>;
@@ -48,10 +48,10 @@ NamedRow read_row(std::string_view fields, const VerifyTable& table) {
     NamedRow row;
     for (std::size_t i = 0; i < table.columns.size(); ++i) {
         bool is_null = false;
-        const auto value = take_field(fields, &is_null);
-        row.columns.emplace_back(is_null, hash_of(value));
+        const auto value = io::take_field(fields, &is_null);
+        row.columns.emplace_back(is_null, io::hash_of(value));
     }
-    while (!fields.empty()) row.texts.emplace_back(take_field(fields));
+    while (!fields.empty()) row.texts.emplace_back(io::take_field(fields));
     return row;
 }
 
@@ -64,9 +64,9 @@ std::vector<ReadItem> items_of(const VerifyTable& table, const std::vector<RowPl
     return {{"names of " + table.plan->info.display(), 0,
              [&, sql](Connection& connection, io::StreamProgress& progress) {
                  rows.clear();
-                 RowReader reader(connection, sql, encoding, progress);
+                 io::RowReader reader(connection, sql, encoding, progress);
                  for (std::string_view fields; reader.next(fields);) {
-                     const auto place = place_of(take_field(fields));
+                     const auto place = place_of(io::take_field(fields));
                      rows[place] = read_row(fields, table);
                  }
              }}};

@@ -8,7 +8,7 @@
 #include <unordered_map>
 
 #include "io/error.hpp"
-#include "loader/verify/row_reader.hpp"
+#include "io/row_reader.hpp"
 
 namespace pghaul::loader {
 namespace {
@@ -30,13 +30,13 @@ struct Seen {
 };
 
 struct HashOfRowHash {
-    std::size_t operator()(const RowHash& hash) const { return hash.row.high ^ hash.key.high; }
+    std::size_t operator()(const io::RowHash& hash) const { return hash.row.high ^ hash.key.high; }
 };
-using SeenRows = std::unordered_map<RowHash, Seen, HashOfRowHash>;
+using SeenRows = std::unordered_map<io::RowHash, Seen, HashOfRowHash>;
 
 /// One value that is not there as often on both sides.
 struct Unequal {
-    RowHash hash;
+    io::RowHash hash;
     Seen source;
     Seen target;
 };
@@ -48,11 +48,11 @@ ReadItem round_item(const Dialect& dialect, const Unit& unit, std::size_t piece,
     return {"rows of " + unit.display(), 0,
             [&, sql](Connection& connection, io::StreamProgress& progress) {
                 SeenRows mine;
-                const BucketSums buckets(wanted.size());
-                RowReader reader(connection, sql, dialect.rows_encoding, progress);
+                const io::BucketSums buckets(wanted.size());
+                io::RowReader reader(connection, sql, dialect.rows_encoding, progress);
                 for (std::string_view fields; reader.next(fields);) {
-                    const auto place = place_of(take_field(fields));
-                    const auto hash = hash_row(fields, unit.table->key_columns);
+                    const auto place = place_of(io::take_field(fields));
+                    const auto hash = io::hash_row(fields, unit.table->key_columns);
                     if (wanted[buckets.bucket_of(hash)]) mine[hash].add({1, place});
                 }
                 const std::lock_guard guard(mutex);

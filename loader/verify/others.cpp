@@ -8,8 +8,8 @@
 #include <mutex>
 #include <span>
 
+#include "io/row_reader.hpp"
 #include "io/sql.hpp"
-#include "loader/verify/row_reader.hpp"
 #include "loader/verify/verify_sql.hpp"
 
 namespace pghaul::loader {
@@ -53,13 +53,13 @@ std::map<std::size_t, std::string> read_sequences(Connection& server,
 
 struct ObjectContents {
     std::int64_t bytes = 0;
-    Hash128 hash;
+    io::Hash128 hash;
 
     bool operator==(const ObjectContents&) const = default;
     void add(std::string_view piece) {
         bytes += static_cast<std::int64_t>(piece.size());
-        const std::array<Hash128, 2> chain = {hash, hash_of(piece)};
-        hash = hash_of({reinterpret_cast<const char*>(chain.data()), sizeof chain});
+        const std::array<io::Hash128, 2> chain = {hash, io::hash_of(piece)};
+        hash = io::hash_of({reinterpret_cast<const char*>(chain.data()), sizeof chain});
     }
 };
 using Objects = std::map<Oid, ObjectContents>;
@@ -93,10 +93,10 @@ Objects read_objects(Connection& server, const snapshot::LargeObjectChunk& range
         ") to stdout (format binary)",
         kPieceBytes, range.first, range.last);
     Objects objects;
-    RowReader reader(server, sql, "UTF8", progress);
+    io::RowReader reader(server, sql, "UTF8", progress);
     for (std::string_view fields; reader.next(fields);) {
-        const Oid oid = oid_of(take_field(fields));
-        objects[oid].add(take_field(fields));
+        const Oid oid = oid_of(io::take_field(fields));
+        objects[oid].add(io::take_field(fields));
     }
     for (auto& [oid, contents] : objects) {
         if (contents.bytes == static_cast<std::int64_t>(kPieceBytes)) {

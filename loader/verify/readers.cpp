@@ -59,9 +59,20 @@ Connection& Readers::connection_of(Reader& reader) {
          // A range's index scan must not become a parallel or compiled full scan.
          {{"max_parallel_workers_per_gather", "0"}, {"jit", "off"}, {"lc_monetary", "C"}}},
         source ? setup_.moment.source_snapshot : setup_.moment.target_snapshot, setup_.interrupt);
-    reader.connection->execute(
-        {"set_floats", fmt::format("set extra_float_digits to {}", dialect_.extra_float_digits)});
+    set_floats(*reader.connection);
     return *reader.connection;
+}
+
+void Readers::speak(const Dialect& dialect) {
+    dialect_ = dialect;
+    for (auto& reader : readers_) {
+        if (reader.connection) set_floats(*reader.connection);
+    }
+}
+
+void Readers::set_floats(Connection& connection) const {
+    connection.execute(
+        {"set_floats", fmt::format("set extra_float_digits to {}", dialect_.extra_float_digits)});
 }
 
 void Readers::perform_with_retry(Reader& reader, const ReadItem& item) {

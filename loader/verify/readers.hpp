@@ -50,8 +50,8 @@ class Readers {
   public:
     explicit Readers(const VerifySetup& setup);
 
-    /// How all readers see rows from now on; set before the first run().
-    void speak(const Dialect& dialect) { dialect_ = dialect; }
+    /// How all readers see rows from now on.
+    void speak(const Dialect& dialect);
     /// Reads all items, each side's in their order. The first error stops the others after their
     /// present item. Throws: io::Error with the item's name; snapshot::SnapshotLost.
     void run(const std::vector<ReadItem>& source_items, const std::vector<ReadItem>& target_items);
@@ -66,6 +66,7 @@ class Readers {
         std::optional<io::Connection> connection;
     };
     io::Connection& connection_of(Reader& reader);
+    void set_floats(io::Connection& connection) const;
     void perform_with_retry(Reader& reader, const ReadItem& item);
 
     const VerifySetup& setup_;

@@ -9,13 +9,13 @@
 
 #include "io/copy_reader.hpp"
 #include "io/copy_writer.hpp"
+#include "io/row_reader.hpp"
 #include "io/sql.hpp"
 #include "io/transaction.hpp"
 #include "loader/copy_chunk.hpp"
 #include "loader/large_objects.hpp"
 #include "loader/sequences.hpp"
 #include "loader/verify/narrow.hpp"
-#include "loader/verify/row_reader.hpp"
 #include "loader/verify/verify_sql.hpp"
 #include "snapshot/held_snapshot.hpp"
 
@@ -108,7 +108,7 @@ class Repair {
     void refuse_triggers(const snapshot::TableInfo& table) {
         const auto firing = target_.query(kFiringTriggers, {table.qualified(), role_});
         if (firing.rows() == 0) return;
-        throw Error("trigger " + firing.string(0, 0) + " would fire on the rows that are mended")
+        throw Error(firing.string(0, 0) + " would fire on the rows that are mended")
             .exit_code(io::ExitCode::no_go)
             .hint(role_ == "replica"
                       ? "disable it while rows are mended (alter table … disable trigger …)"
@@ -118,7 +118,7 @@ class Repair {
 
     Places places_to_delete(const TableDifferences& differences) {
         Places places;
-        std::map<Hash128, std::int64_t> wanted;  // of values of which there are several
+        std::map<io::Hash128, std::int64_t> wanted;  // of values of which there are several
         for (const auto& row : differences.all) {
             if (row.to_delete == 0) continue;
             if (row.target_count == 1) {
@@ -132,8 +132,8 @@ class Repair {
     }
 
     /// Looks for as many rows of each of these values as are wanted.
-    void find_copies(const snapshot::TablePlan& plan, const std::map<Hash128, std::int64_t>& wanted,
-                     Places& places) {
+    void find_copies(const snapshot::TablePlan& plan,
+                     const std::map<io::Hash128, std::int64_t>& wanted, Places& places) {
         const auto tables = describe_tables(source_, readers_.session(Side::target), {plan});
         const auto sql = read_rows_sql(tables.front(), plan.info.config_condition, "ctid");
         const auto before = places;
@@ -141,10 +141,11 @@ class Repair {
                             [&](Connection& connection, io::StreamProgress& progress) {
                                 auto left = wanted;
                                 places = before;
-                                RowReader reader(connection, sql, dialect_.rows_encoding, progress);
+                                io::RowReader reader(connection, sql, dialect_.rows_encoding,
+                                                     progress);
                                 for (std::string_view fields; reader.next(fields);) {
-                                    const auto place = place_of(take_field(fields));
-                                    const auto found = left.find(hash_of(fields));
+                                    const auto place = place_of(io::take_field(fields));
+                                    const auto found = left.find(io::hash_of(fields));
                                     if (found == left.end() || found->second == 0) continue;
                                     --found->second;
                                     places.push_back(place);

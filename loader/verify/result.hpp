@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "loader/verify/row_hash.hpp"
+#include "io/row_hash.hpp"
 #include "snapshot/plan.hpp"
 
 namespace pghaul::loader {
@@ -33,7 +33,7 @@ struct RowDifference {
     RowPlace source_place = 0;
     RowPlace target_place = 0;
     /// The value's hash on the target.
-    Hash128 target_hash;
+    io::Hash128 target_hash;
     /// Copies to bring to the target and to take from it.
     std::int64_t to_insert = 0;
     std::int64_t to_delete = 0;

@@ -9,9 +9,9 @@
 #include <mutex>
 #include <random>
 
+#include "io/row_reader.hpp"
 #include "loader/verify/narrow.hpp"
 #include "loader/verify/others.hpp"
-#include "loader/verify/row_reader.hpp"
 
 namespace pghaul::loader {
 namespace {
@@ -21,7 +21,7 @@ using io::Connection;
 /// What is known of a unit so far; settled when neither side has a piece left.
 struct UnitState {
     std::mutex mutex;
-    std::array<BucketSums, 2> sums;
+    std::array<io::BucketSums, 2> sums;
     std::array<std::size_t, 2> pieces_left = {};
     std::array<std::int64_t, 2> rows = {};
     std::vector<DifferingBucket> differing;
@@ -103,19 +103,19 @@ class Verification {
         const auto bytes = unit.bytes[side] / static_cast<std::int64_t>(unit.pieces[side].size());
         return {unit.display(), bytes,
                 [&, side, piece](Connection& connection, io::StreamProgress& progress) {
-                    BucketSums sums(unit.buckets);
-                    RowReader reader(connection,
-                                     read_rows_sql(*unit.table, unit.pieces[side][piece]),
-                                     dialect_.rows_encoding, progress);
+                    io::BucketSums sums(unit.buckets);
+                    io::RowReader reader(connection,
+                                         read_rows_sql(*unit.table, unit.pieces[side][piece]),
+                                         dialect_.rows_encoding, progress);
                     for (std::string_view fields; reader.next(fields);) {
-                        sums.add(hash_row(fields, unit.table->key_columns));
+                        sums.add(io::hash_row(fields, unit.table->key_columns));
                     }
                     if (side == 0) source_bytes_ += static_cast<std::int64_t>(reader.bytes());
                     add(state, side, std::move(sums));
                 }};
     }
 
-    static void add(UnitState& state, std::size_t side, BucketSums sums) {
+    static void add(UnitState& state, std::size_t side, io::BucketSums sums) {
         const std::lock_guard guard(state.mutex);
         if (state.sums[side].sums().empty()) {
             state.sums[side] = std::move(sums);

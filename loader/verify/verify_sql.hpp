@@ -61,8 +61,8 @@ inline constexpr io::Query kExistingSequences{"existing_sequences", R"sql(
 /// on what this session does to it, foreign keys' own included.
 inline constexpr io::Query kFiringTriggers{"firing_triggers", R"sql(
     select case when t.tgisinternal
-                then coalesce('the one of constraint ' || con.conname, t.tgname)
-                else t.tgname end
+                then 'the trigger of constraint ' || coalesce(con.conname, t.tgname)
+                else 'trigger ' || t.tgname end
       from pg_catalog.pg_trigger as t
       left join pg_catalog.pg_constraint as con on con.oid = t.tgconstraint
      where t.tgrelid = $1::pg_catalog.regclass

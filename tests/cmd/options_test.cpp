@@ -315,62 +315,60 @@ TEST(Help, ListsCommandsAndExitCodes) {
     const auto result = pghaul({"--help"});
     EXPECT_EQ(result.exit_code, 0);
     for (const auto* text :
-         {"plan", "run", "verify", "status", "drop", "0 done", "1 failed", "2 usage",
-         {"plan", "run", "follow", "status", "drop", "0 done", "1 failed", "2 usage",
-          "3 plan says no-go", "4 verify found differences", "75 stopped early"}) {
-            EXPECT_NE(result.out.find(text), std::string::npos) << text;
-        }
+         {"plan", "run", "follow", "cutover", "verify", "status", "drop", "0 done", "1 failed",
+          "2 usage", "3 plan says no-go", "4 verify found differences", "75 stopped early"}) {
+        EXPECT_NE(result.out.find(text), std::string::npos) << text;
+    }
 }
 
 TEST(Help, TellsTheVersion) {
-        const auto result = pghaul({"--version"});
-        EXPECT_EQ(result.exit_code, 0);
-        EXPECT_TRUE(std::regex_match(result.out, std::regex("pghaul \\d+\\.\\d+\\.\\d+\n")))
-            << result.out;
+    const auto result = pghaul({"--version"});
+    EXPECT_EQ(result.exit_code, 0);
+    EXPECT_TRUE(std::regex_match(result.out, std::regex("pghaul \\d+\\.\\d+\\.\\d+\n")))
+        << result.out;
 }
 
 TEST(CommandLineErrors, ExitWithTwoAndTalkToStandardErrorOnly) {
-        for (const std::vector<std::string>& arguments :
-             std::vector<std::vector<std::string>>{{}, {"fly"}, {"run", "--jobs", "x"}}) {
-            const auto result = pghaul(arguments);
-            EXPECT_EQ(result.exit_code, 2);
-            EXPECT_TRUE(result.out.empty()) << result.out;
-            EXPECT_NE(result.err.find("error: "), std::string::npos) << result.err;
-            EXPECT_NE(result.err.find("HINT: "), std::string::npos) << result.err;
-        }
+    for (const std::vector<std::string>& arguments :
+         std::vector<std::vector<std::string>>{{}, {"fly"}, {"run", "--jobs", "x"}}) {
+        const auto result = pghaul(arguments);
+        EXPECT_EQ(result.exit_code, 2);
+        EXPECT_TRUE(result.out.empty()) << result.out;
+        EXPECT_NE(result.err.find("error: "), std::string::npos) << result.err;
+        EXPECT_NE(result.err.find("HINT: "), std::string::npos) << result.err;
+    }
 }
 
 TEST(CommandLineErrors, NeverRepeatAPassword) {
-        const std::string uri = "postgresql://me:s3cret@127.0.0.1:1/db";
-        const std::string pairs = "host=127.0.0.1 port=1 user=me password=s3cret dbname=db";
-        const std::string quoted = "host=127.0.0.1 port=1 password='my s3cret' dbname=db";
-        for (const auto& secret : {uri, pairs, quoted}) {
-            for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
-                     {secret},
-                     {"run", secret},
-                     {"run", "--sorce=" + secret},
-                     {"run", "--source", secret},
-                     {"plan", "--source", secret, "--target", "x", "--jobs", secret},
-                     {"plan", "--source", "x", "--target", "x", "--format", secret},
-                     {"plan", "--source", "x", "--target", "x", "--chunk-size", secret},
-                     {"plan", "--source", "x", "--target", "x", "--job", secret},
-                     {"plan", "--source", "x", "--target", "x", "--config", secret},
-                     {"run", "--source", "x", "--target", "x", "--no-capture", "--stop-at", secret},
-                     {"run", "--source", "x", "--target", "x", "--no-capture", "--max-runtime",
-                      secret}}) {
-                const auto result = pghaul(arguments);
-                EXPECT_EQ(result.exit_code, 2) << result.err;
-                EXPECT_EQ((result.out + result.err).find("s3cret"), std::string::npos)
-                    << result.err;
-            }
-            const auto unreachable = pghaul({"plan", "--source", secret, "--target", secret});
-            EXPECT_EQ(unreachable.exit_code, 75) << unreachable.err;
-            EXPECT_EQ((unreachable.out + unreachable.err).find("s3cret"), std::string::npos)
-                << unreachable.err;
+    const std::string uri = "postgresql://me:s3cret@127.0.0.1:1/db";
+    const std::string pairs = "host=127.0.0.1 port=1 user=me password=s3cret dbname=db";
+    const std::string quoted = "host=127.0.0.1 port=1 password='my s3cret' dbname=db";
+    for (const auto& secret : {uri, pairs, quoted}) {
+        for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+                 {secret},
+                 {"run", secret},
+                 {"run", "--sorce=" + secret},
+                 {"run", "--source", secret},
+                 {"plan", "--source", secret, "--target", "x", "--jobs", secret},
+                 {"plan", "--source", "x", "--target", "x", "--format", secret},
+                 {"plan", "--source", "x", "--target", "x", "--chunk-size", secret},
+                 {"plan", "--source", "x", "--target", "x", "--job", secret},
+                 {"plan", "--source", "x", "--target", "x", "--config", secret},
+                 {"run", "--source", "x", "--target", "x", "--no-capture", "--stop-at", secret},
+                 {"run", "--source", "x", "--target", "x", "--no-capture", "--max-runtime",
+                  secret}}) {
+            const auto result = pghaul(arguments);
+            EXPECT_EQ(result.exit_code, 2) << result.err;
+            EXPECT_EQ((result.out + result.err).find("s3cret"), std::string::npos) << result.err;
         }
-        const auto broken = pghaul({"plan", "--source", uri + "?x=[", "--target", "x"});
-        EXPECT_EQ(broken.exit_code, 2);
-        EXPECT_EQ((broken.out + broken.err).find("s3cret"), std::string::npos) << broken.err;
+        const auto unreachable = pghaul({"plan", "--source", secret, "--target", secret});
+        EXPECT_EQ(unreachable.exit_code, 75) << unreachable.err;
+        EXPECT_EQ((unreachable.out + unreachable.err).find("s3cret"), std::string::npos)
+            << unreachable.err;
+    }
+    const auto broken = pghaul({"plan", "--source", uri + "?x=[", "--target", "x"});
+    EXPECT_EQ(broken.exit_code, 2);
+    EXPECT_EQ((broken.out + broken.err).find("s3cret"), std::string::npos) << broken.err;
 }
 
 }  // namespace

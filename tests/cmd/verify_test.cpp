@@ -1,37 +1,15 @@
 // pghaul verify on real databases: what differs is named, whatever it is; what is equal is not.
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <set>
-#include <sstream>
 
-#include "tests/cmd/haul_steps.hpp"
+#include "tests/cmd/verify_steps.hpp"
 #include "tests/support/shared_servers.hpp"
 
 namespace pghaul::test {
 namespace {
 
 using nlohmann::json;
-
-ProcessResult verify(const Pair& pair, const Arguments& more = {}, const Environment& env = {}) {
-    Arguments arguments = {"verify", "--source", pair.source,  "--target", pair.target,
-                           "-j",     "2",        "--progress", "none"};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    return pghaul(arguments, env);
-}
-
-using Lines = std::set<std::string>;
-
-/// The lines of a result, but for the one that says what was compared.
-Lines found(const ProcessResult& result) {
-    std::istringstream text(result.out);
-    Lines lines;
-    for (std::string line; std::getline(text, line);) {
-        if (!line.starts_with("compared ")) lines.insert(line);
-    }
-    return lines;
-}
 
 class Verify : public HaulTest {
   protected:
@@ -221,8 +199,30 @@ TEST_F(Verify, RefusesToMendWhereATriggerWouldFire) {
         "create trigger \"The One\" before insert on t "
         "for each row execute procedure keep();"
         "alter table t enable always trigger \"The One\";");
-    EXPECT_TRUE(refused(verify(pair, {"--repair"}), 3, {"public.t", "The One", "disable"}));
+    EXPECT_TRUE(refused(verify(pair, {"--repair"}), 3, {"public.t", "trigger The One", "disable"}));
     EXPECT_EQ(pair.target_sql("select count(*) from t;"), "1");
+}
+
+TEST_F(Verify, MendsAsARoleWithoutPrivilegesWhatNothingHangsOn) {
+    on_both_servers("create role plain login;");
+    const auto pair = fresh_pair("", "owner plain", "owner plain");
+    const Pair plain{pair.name, pair.source + " user=plain", pair.target + " user=plain"};
+    plain.source_sql(
+        "create schema s; create table s.free (id int primary key, v text);"
+        "create table s.mother (id int primary key);"
+        "create table s.child (id int references s.mother on delete cascade);"
+        "insert into s.free values (1, 'a'), (2, 'b');"
+        "insert into s.mother values (1); insert into s.child values (1);");
+    ASSERT_TRUE(exited(run(plain), 0));
+    EXPECT_TRUE(exited(verify(plain), 0));
+    plain.target_sql("update s.free set v = 'x' where id = 1; delete from s.free where id = 2;");
+    EXPECT_TRUE(exited(verify(plain, {"--repair"}), 0));
+    plain.target_sql("insert into s.mother values (2);");
+    EXPECT_TRUE(refused(
+        verify(plain, {"--repair"}), 3,
+        {"s.mother", "the trigger of constraint child_id_fkey", "session_replication_role"}));
+    EXPECT_TRUE(exited(verify(pair, {"--repair"}), 0)) << "a superuser may";
+    EXPECT_TRUE(equal(pair));
 }
 
 TEST_F(Verify, ComparesWhatWasChosen) {
@@ -278,6 +278,15 @@ TEST_F(Verify, ComparesACopyThatHasNoIndexesYet) {
               Lines{"public.keyed: id=77 is there once on the source, 2 times on the target"});
     EXPECT_TRUE(exited(verify(pair, {"--repair"}), 0));
     EXPECT_EQ(pair.target_sql("select count(*) from keyed where id = 77;"), "1");
+}
+
+TEST_F(Verify, NamesWhoLocksATableOnTheTarget) {
+    const auto pair = copied("create table \"in .use\" (a int)");
+    const Holder holder(pair.target,
+                        "begin; "
+                        "lock table public.\"in .use\" in access exclusive mode");
+    EXPECT_TRUE(
+        refused(verify(pair), 75, {"in .use", "pid " + std::to_string(holder.pid()), "run again"}));
 }
 
 TEST_F(Verify, StopsAtASignalAndLeavesNoSessions) {

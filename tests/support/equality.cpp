@@ -50,6 +50,7 @@ where c.relkind = any (string_to_array(:'kinds', ',')::"char"[])
     and c.relpersistence <> 't'
     and n.nspname !~ '^pg_'
     and n.nspname not in ('information_schema', 'pghaul')
+    and c.relname !~ '^pghaul/'
     and not exists (
         select
         from pg_catalog.pg_depend d

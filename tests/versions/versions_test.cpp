@@ -5,7 +5,7 @@
 #include <map>
 #include <memory>
 
-#include "tests/cmd/haul_steps.hpp"
+#include "tests/cmd/verify_steps.hpp"
 
 namespace pghaul::test {
 namespace {
@@ -121,6 +121,7 @@ TEST_P(Versions, CarryADatabase) {
     ASSERT_TRUE(exited(result, 0));
     EXPECT_EQ(phase(pair), "done");
     EXPECT_TRUE(equal(pair, from == to));
+    EXPECT_TRUE(exited(verify(pair), 0));
     for (const std::string sql :
          {"select conname, contype, convalidated, condeferrable, pg_get_constraintdef(oid) from "
           "pg_constraint where connamespace = 'public'::regnamespace and contype <> 'n' order by "

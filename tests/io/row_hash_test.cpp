@@ -1,4 +1,4 @@
-#include "loader/verify/row_hash.hpp"
+#include "io/row_hash.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 
 #include "io/error.hpp"
 
-namespace pghaul::loader {
+namespace pghaul::io {
 namespace {
 
 /// Fields as binary COPY sends them.
@@ -98,4 +98,4 @@ TEST(BucketSums, PutRowsOfOneKeyIntoOneBucket) {
 }
 
 }  // namespace
-}  // namespace pghaul::loader
+}  // namespace pghaul::io

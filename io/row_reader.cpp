@@ -1,10 +1,10 @@
-#include "loader/verify/row_reader.hpp"
+#include "io/row_reader.hpp"
 
 #include "io/block.hpp"
 #include "io/error.hpp"
 #include "io/sql.hpp"
 
-namespace pghaul::loader {
+namespace pghaul::io {
 namespace {
 
 // Source: PostgreSQL manual, COPY, "Binary Format".
@@ -15,22 +15,22 @@ constexpr std::string_view kTrailer("\377\377", 2);
 /// Our statement is in UTF-8; in the same message the server has converted it before it switches.
 std::string switch_encoding(const std::string& encoding) {
     if (encoding == "UTF8") return {};
-    return "set client_encoding to " + io::quote_literal(encoding) + "; ";
+    return "set client_encoding to " + quote_literal(encoding) + "; ";
 }
 
 std::string_view without_header(std::string_view message) {
     constexpr std::string_view kNoFlagsNoExtension("\0\0\0\0\0\0\0\0", 8);
     if (message.size() < kHeaderBytes || message.substr(0, kSignature.size()) != kSignature ||
         message.substr(kSignature.size(), 8) != kNoFlagsNoExtension) {
-        throw io::Error("the server's binary COPY begins in a way that is not known");
+        throw Error("the server's binary COPY begins in a way that is not known");
     }
     return message.substr(kHeaderBytes);
 }
 
 }  // namespace
 
-RowReader::RowReader(io::Connection& connection, const std::string& copy_sql,
-                     const std::string& encoding, io::StreamProgress& progress)
+RowReader::RowReader(Connection& connection, const std::string& copy_sql,
+                     const std::string& encoding, StreamProgress& progress)
     : connection_(connection),
       switched_(encoding != "UTF8"),
       reader_(connection, "verify_rows", switch_encoding(encoding) + copy_sql),
@@ -45,11 +45,11 @@ bool RowReader::next(std::string_view& fields) {
             if (message.empty()) continue;
         }
         if (message == kTrailer) continue;
-        if (message.size() < 2) throw io::Error("a row of a binary COPY ends early");
+        if (message.size() < 2) throw Error("a row of a binary COPY ends early");
         fields = message.substr(2);  // the number of fields is the statement's
         bytes_ += message.size();
         ++rows_untold_;
-        if (bytes_ - bytes_told_ >= io::kBlockBytes) tell();
+        if (bytes_ - bytes_told_ >= kBlockBytes) tell();
         return true;
     }
     if (switched_) {
@@ -66,4 +66,4 @@ void RowReader::tell() noexcept {
     rows_untold_ = 0;
 }
 
-}  // namespace pghaul::loader
+}  // namespace pghaul::io

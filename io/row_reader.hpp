@@ -9,14 +9,14 @@
 #include "io/copy_reader.hpp"
 #include "io/progress.hpp"
 
-namespace pghaul::loader {
+namespace pghaul::io {
 
 class RowReader {
   public:
     /// Starts the COPY; rows come in that encoding, and when all have come the session is back at
-    /// UTF8. Throws: io::Error.
-    RowReader(io::Connection& connection, const std::string& copy_sql, const std::string& encoding,
-              io::StreamProgress& progress);
+    /// UTF8. Throws: Error.
+    RowReader(Connection& connection, const std::string& copy_sql, const std::string& encoding,
+              StreamProgress& progress);
     RowReader(const RowReader&) = delete;
     RowReader& operator=(const RowReader&) = delete;
     ~RowReader() { tell(); }
@@ -29,14 +29,14 @@ class RowReader {
   private:
     void tell() noexcept;
 
-    io::Connection& connection_;
+    Connection& connection_;
     bool switched_;
-    io::CopyReader reader_;
-    io::StreamProgress& progress_;
+    CopyReader reader_;
+    StreamProgress& progress_;
     bool begun_ = false;
     std::uint64_t bytes_ = 0;
     std::uint64_t bytes_told_ = 0;
     std::uint64_t rows_untold_ = 0;
 };
 
-}  // namespace pghaul::loader
+}  // namespace pghaul::io

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-namespace pghaul::loader {
+namespace pghaul::io {
 
 struct Hash128 {
     std::uint64_t low = 0;
@@ -31,11 +31,11 @@ struct RowHash {
 
 /// fields: a row's fields as binary COPY sends them, each a length of four bytes (-1 for null) and
 /// the value; the first key_fields of them are the key, none: keyless.
-/// Throws: io::Error if the fields end early.
+/// Throws: Error if the fields end early.
 RowHash hash_row(std::string_view fields, int key_fields);
 
 /// Takes the first field off. Returns its value; a null one is empty and sets *is_null.
-/// Throws: io::Error if the fields end early.
+/// Throws: Error if the fields end early.
 std::string_view take_field(std::string_view& fields, bool* is_null = nullptr);
 
 /// Rows and the sum of their hashes, each half modulo 2^64.
@@ -75,4 +75,4 @@ class BucketSums {
     std::vector<RowSum> sums_;
 };
 
-}  // namespace pghaul::loader
+}  // namespace pghaul::io

@@ -1,10 +1,10 @@
-#include "loader/verify/row_hash.hpp"
+#include "io/row_hash.hpp"
 
 #include <xxhash.h>
 
 #include "io/error.hpp"
 
-namespace pghaul::loader {
+namespace pghaul::io {
 namespace {
 
 std::uint32_t big_endian_32(std::string_view bytes) {
@@ -25,7 +25,7 @@ std::string_view take_field(std::string_view& fields, bool* is_null) {
     const auto length = fields.size() < 4 ? 0 : big_endian_32(fields);
     const std::size_t size = length == kNull ? 0 : length;
     if (fields.size() < 4 || fields.size() - 4 < size) {
-        throw io::Error("a row of a binary COPY ends early");
+        throw Error("a row of a binary COPY ends early");
     }
     const auto value = fields.substr(4, size);
     fields.remove_prefix(4 + size);
@@ -46,4 +46,4 @@ RowHash hash_row(std::string_view fields, int key_fields) {
     return hash;
 }
 
-}  // namespace pghaul::loader
+}  // namespace pghaul::io
