@@ -107,7 +107,7 @@ std::unique_ptr<delta::CatchUp> begin_catch_up(RunContext& run, const io::Interr
     return std::make_unique<delta::CatchUp>(
         delta::CatchUpSetup{run.source, run.target, run.plan, *run.site, run.ticket(),
                             run.options.jobs, mode == delta::ApplyMode::replica, run.progress,
-                            interrupt, {}, check},
+                            interrupt, check},
         run.journal);
 }
 

@@ -42,10 +42,10 @@ struct CatchUpSetup {
     bool replica = false;
     io::RunProgress& progress;
     const io::Interrupt& interrupt;
-    WindowLimits limits = {};
     /// Compare the rows of every changed key on both sides before they are committed (windows of
     /// one transaction only).
     bool check = false;
+    WindowLimits limits = {};
 };
 
 struct WindowResult {
