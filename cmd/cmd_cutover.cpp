@@ -187,7 +187,7 @@ io::ExitCode run_cutover(const Options& options, io::Interrupt& interrupt) {
     in_session(options, interrupt, progress, "the source is writable unless a fence stands", [&] {
         RunContext run(options, interrupt, progress);
         Steps steps(run);
-        claim_live_job(run);
+        claim_live_job(run, true);
         Cutover cutover(run, steps);
         if (options.undo) {
             cutover.undo();

@@ -61,6 +61,7 @@ void drop_on_source(const Options& options, const std::string& job, bool locked,
     fmt::print("removed {} triggers and {} tables and functions of job {} from the source {}{}\n",
                removed.triggers, removed.objects, meant, source.server_name(),
                removed.schema ? ", and schema pghaul" : "");
+    if (removed.fence) fmt::print("the fence is gone: the source takes writes again\n");
 }
 
 }  // namespace

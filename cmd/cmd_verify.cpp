@@ -151,8 +151,8 @@ class Verify {
     const std::optional<VerifySample>& sample() const { return sample_; }
 
   private:
-    /// Writers go on: the target is brought to one moment of the source, and both sides are compared
-    /// as of that moment, whatever happens meanwhile.
+    /// Writers go on: the target is brought to one moment of the source, and both sides are
+    /// compared as of that moment, whatever happens meanwhile.
     Outcome run_live(const snapshot::JobRecord& record) {
         RunContext run(options_, interrupt_, progress_);
         Steps steps(run);
@@ -162,6 +162,8 @@ class Verify {
         read_plan(record);
         auto catch_up = begin_catch_up(run, interrupt_);
         catch_up->until_current([] { return false; });
+        // Taken before the window's snapshot: what is truncated later looks empty to it.
+        const auto locks = hold(source_, "source locks");
         Outcome outcome;
         catch_up->apply_window([&](const std::string& exported) {
             progress_.following = false;
@@ -176,8 +178,8 @@ class Verify {
         outcome.found = compare({source, target->exported()}, plan_);
         if (!options_.repair || outcome.equal()) return outcome;
 
-        outcome.repaired = loader::repair(setup({source, target->exported()}), plan_,
-                                          outcome.found, repair_options(record.settings));
+        outcome.repaired = loader::repair(setup({source, target->exported()}), plan_, outcome.found,
+                                          repair_options(record.settings));
         progress_.begin_step("snapshot");
         target.emplace(hold(target_, "target moment"));
         mended_ = differing_part(plan_, outcome.found);

@@ -31,6 +31,7 @@ HaulResult haul(const Options& options, io::Interrupt& interrupt, io::RunProgres
     Steps steps(run);
 
     claim_job(run);
+    if (run.cut_over) return result_of(run, steps);
     if (run.capture) capture_source(run, steps);
     if (options.until == Until::captured) return result_of(run, steps);
 

@@ -100,6 +100,7 @@ void claim_job(RunContext& run) {
     // Until the schema is begun, nothing in the target is ours.
     if (run.phase < Phase::copied) check_hazards(run, source, run.phase == Phase::created);
     if (!record) insert_job(run);
+    run.cut_over = record && record->cut_over;
     run.capture = !run.options.no_capture;
     run.job_id = run.journal.find()->job_id;
     run.journal.begin_run(runner(), PGHAUL_VERSION);
@@ -113,7 +114,7 @@ void claim_job(RunContext& run) {
     }
 }
 
-void claim_live_job(RunContext& run) {
+void claim_live_job(RunContext& run, bool allow_cut_over) {
     run.journal.lock();
     const auto record = run.journal.find();
     if (!record) {
@@ -134,6 +135,11 @@ void claim_live_job(RunContext& run) {
             .exit_code(ExitCode::no_go)
             .hint(record->capture ? "let pghaul run finish first"
                                   : "without capture, pghaul run is the whole move");
+    }
+    if (record->cut_over && !allow_cut_over) {
+        throw Error("job " + record->job + " is cut over: the target takes writes of its own")
+            .exit_code(ExitCode::no_go)
+            .hint("pghaul cutover --undo goes back to the source; pghaul drop ends the job");
     }
     run.phase = record->phase;
     run.resumed = true;

@@ -16,7 +16,9 @@ void claim_job(RunContext& run);
 
 /// The same for a job whose copy is complete and whose changes are captured (follow, cutover).
 /// Fills the plan too.
-void claim_live_job(RunContext& run);
+/// allow_cut_over: false refuses a job that is cut over, since the target is the application's
+/// then.
+void claim_live_job(RunContext& run, bool allow_cut_over = false);
 
 /// What must stay the same when a job goes on, as the journal keeps it.
 std::string settings_of(const Options& options);

@@ -48,6 +48,8 @@ struct RunContext {
     bool resumed = false;
     /// True if the job captures changes.
     bool capture = false;
+    /// True if the target has taken over: it is not to be touched any more.
+    bool cut_over = false;
     /// Tells the job from another of the same name.
     std::string job_id;
     /// Where capture lives on the source; known once it is installed (live.hpp).

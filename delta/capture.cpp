@@ -351,6 +351,8 @@ Removed remove_all(Connection& source, const std::string& job, const io::Interru
     const auto rows = source.query(kListOurTriggers, {name_prefix(job)});
     for (int row = 0; row < rows.rows(); ++row) {
         triggers[rows.string(row, 0)].push_back(rows.string(row, 1));
+        removed.fence =
+            removed.fence || rows.text(row, 1) == name_prefix(job) + std::string(kFence);
     }
     for (const auto& [table, names] : triggers) {
         const auto oid = source.query_value(

@@ -59,6 +59,8 @@ struct Removed {
     int triggers = 0;
     int objects = 0;
     bool schema = false;
+    /// A write fence stood: the source takes writes again.
+    bool fence = false;
 };
 
 /// Removes every trace of the job on the source, the fence included. Idempotent.

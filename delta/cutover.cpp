@@ -111,7 +111,7 @@ CutoverResult fence_off(const CutoverSetup& setup, CatchUp& catch_up) {
         ++result.attempts;
         catch_up_closely(catch_up);
         auto locker = open_locker(setup);
-        io::Transaction transaction(locker);
+        io::Transaction transaction(locker, "isolation level read committed");
         const auto began = Clock::now();
         try {
             lock_out_writers(locker, tables, setup.lock_budget);

@@ -20,7 +20,7 @@ constexpr std::chrono::seconds kCancelLimit{5};
 
 // Values that make the text form of every type the same on every server, and timeouts off: each
 // step sets the limit it needs. Names that a server doesn't have are skipped.
-constexpr std::array<std::pair<const char*, const char*>, 18> kSessionDefaults = {{
+constexpr std::array<std::pair<const char*, const char*>, 20> kSessionDefaults = {{
     {"search_path", ""},
     {"DateStyle", "ISO, YMD"},
     {"IntervalStyle", "postgres"},
@@ -29,6 +29,8 @@ constexpr std::array<std::pair<const char*, const char*>, 18> kSessionDefaults =
     {"bytea_output", "hex"},
     {"xmloption", "content"},
     {"row_security", "off"},
+    {"default_transaction_isolation", "read committed"},
+    {"default_transaction_read_only", "off"},
     {"statement_timeout", "0"},
     {"idle_in_transaction_session_timeout", "0"},
     {"idle_session_timeout", "0"},
