@@ -31,7 +31,7 @@ Cluster& live_cluster() {
 
 LivePair::LivePair(As as, const std::string& tables, const std::string& extensions,
                    Cluster& source_cluster)
-    : source_cluster_(source_cluster) {
+    : source_cluster_(source_cluster), check_(as == As::owner) {
     static int number = 0;
     const auto id = std::to_string(++number);
     source_name_ = "source" + id;
@@ -83,7 +83,12 @@ void LivePair::begin_journal(const std::string& from) {
     journal_->insert(record);
     journal_->begin_run("test", "0");
     journal_->store_plan(plan_, "");
-    journal_->add_snapshot(from);
+    const int snapshot = journal_->add_snapshot(from);
+    // What stands on both sides counts as copied.
+    for (const auto& table : plan_.tables) {
+        snapshot::mark_loaded(journal_->connection(), {kJob, journal_->run(), snapshot},
+                              table.number, 0, 0, 0);
+    }
 }
 
 /// As the run does before it applies.
@@ -106,6 +111,7 @@ delta::WindowResult LivePair::catch_up() {
                                                                          replica_,
                                                                          progress_,
                                                                          interrupt_,
+                                                                         check_,
                                                                          limits_},
                                                      *journal_);
     }

@@ -76,6 +76,8 @@ class LivePair {
     io::RunProgress progress_;
     Cluster& source_cluster_;
     std::string source_name_;
+    /// What is applied is compared before it is committed, as cutover does.
+    bool check_;
     std::string source_owner_;
     std::string source_superuser_;
     std::string target_owner_;

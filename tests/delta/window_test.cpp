@@ -139,11 +139,11 @@ TEST_P(Windows, HoldWhatIsVisibleThenAndNothingElse) {
     delta::CapturedTables tables;
     for (const auto& table : pair.plan().tables) tables.emplace(table.info.oid, &table);
 
-    auto window = delta::open_window(source, pair.site(), tables, from);
+    auto window = delta::open_window(source, pair.site(), tables, {}, from);
     EXPECT_TRUE(window.empty());
     run(source, "rollback");
     pair.source("insert into t values (1), (2); update t set id = 3 where id = 2; truncate u;");
-    window = delta::open_window(source, pair.site(), tables, from);
+    window = delta::open_window(source, pair.site(), tables, {}, from);
     ASSERT_EQ(window.tables.size(), 2U);
     EXPECT_EQ(window.rows(), 4);
     for (const auto& pending : window.tables) {
@@ -154,7 +154,7 @@ TEST_P(Windows, HoldWhatIsVisibleThenAndNothingElse) {
     pair.source("insert into t values (9);");
     run(source, "rollback");
     tables.erase(pair.info("t").oid);
-    EXPECT_EQ(delta::open_window(source, pair.site(), tables, from).tables.size(), 1U);
+    EXPECT_EQ(delta::open_window(source, pair.site(), tables, {}, from).tables.size(), 1U);
     run(source, "rollback");
     EXPECT_TRUE(delta::truncated_since(source, pair.site(), pair.info("u").oid, from));
     EXPECT_FALSE(delta::truncated_since(source, pair.site(), pair.info("t").oid, from));
@@ -168,7 +168,7 @@ TEST_P(Windows, KeepTruncationsOutWhileTheyAreRead) {
     delta::CapturedTables tables;
     for (const auto& table : pair.plan().tables) tables.emplace(table.info.oid, &table);
     const auto window =
-        delta::open_window(source, pair.site(), tables, pair.journal().delta_from());
+        delta::open_window(source, pair.site(), tables, {}, pair.journal().delta_from());
     EXPECT_ANY_THROW(pair.source("set lock_timeout = '50ms'; truncate t;"));
     pair.source("set lock_timeout = '5s'; truncate u; insert into t values (2);");
     run(source, "rollback");
