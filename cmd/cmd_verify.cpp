@@ -8,6 +8,9 @@
 
 #include "cmd/commands.hpp"
 #include "cmd/hazards_sql.hpp"
+#include "cmd/job_claim.hpp"
+#include "cmd/live.hpp"
+#include "cmd/new_tables.hpp"
 #include "cmd/progress_view.hpp"
 #include "cmd/verify_report.hpp"
 #include "cmd/watch.hpp"
@@ -135,28 +138,53 @@ class Verify {
 
     Outcome run() {
         progress_.begin_step("snapshot");
-        // A repair writes, which a run of the same job must not do at the same time.
-        if (options_.repair) journal_.lock();
         const auto record = find_job(journal_);
         read_plan(record);
+        live_ = record.capture && !record.cut_over;
+        if (live_) return run_live(record);
+        // A repair writes, which a run of the same job must not do at the same time.
+        if (options_.repair) journal_.lock();
         const auto source = hold(source_, "source moment");
-        std::optional<HeldSnapshot> target(hold(target_, "target moment"));
-        Outcome outcome;
-        outcome.found = compare({source.exported(), target->exported()}, plan_);
-        if (!options_.repair || outcome.equal()) return outcome;
-
-        outcome.repaired = loader::repair(setup({source.exported(), target->exported()}), plan_,
-                                          outcome.found, repair_options(record.settings));
-        progress_.begin_step("snapshot");
-        target.emplace(hold(target_, "target moment"));
-        mended_ = differing_part(plan_, outcome.found);
-        outcome.left = compare({source.exported(), target->exported()}, mended_);
-        return outcome;
+        return compare_and_repair(source.exported(), record);
     }
 
     const std::optional<VerifySample>& sample() const { return sample_; }
 
   private:
+    /// Writers go on: the target is brought to one moment of the source, and both sides are compared
+    /// as of that moment, whatever happens meanwhile.
+    Outcome run_live(const snapshot::JobRecord& record) {
+        RunContext run(options_, interrupt_, progress_);
+        Steps steps(run);
+        claim_live_job(run);
+        capture_source(run, steps);
+        take_over_new_tables(run, steps);
+        read_plan(record);
+        auto catch_up = begin_catch_up(run, interrupt_);
+        catch_up->until_current([] { return false; });
+        Outcome outcome;
+        catch_up->apply_window([&](const std::string& exported) {
+            progress_.following = false;
+            outcome = compare_and_repair(exported, record);
+        });
+        return outcome;
+    }
+
+    Outcome compare_and_repair(const std::string& source, const snapshot::JobRecord& record) {
+        std::optional<HeldSnapshot> target(hold(target_, "target moment"));
+        Outcome outcome;
+        outcome.found = compare({source, target->exported()}, plan_);
+        if (!options_.repair || outcome.equal()) return outcome;
+
+        outcome.repaired = loader::repair(setup({source, target->exported()}), plan_,
+                                          outcome.found, repair_options(record.settings));
+        progress_.begin_step("snapshot");
+        target.emplace(hold(target_, "target moment"));
+        mended_ = differing_part(plan_, outcome.found);
+        outcome.left = compare({source, target->exported()}, mended_);
+        return outcome;
+    }
+
     void read_plan(const snapshot::JobRecord& record) {
         auto source = Connection::open(source_, {session_job(options_.job), "plan", "UTF8", {}, {}},
                                        interrupt_);
@@ -177,6 +205,7 @@ class Verify {
     loader::VerifyResult compare(const loader::VerifyMoment& moment, const Plan& plan) const {
         loader::VerifyOptions options;
         options.for_repair = options_.repair;
+        options.sequences = !live_;
         if (sample_) {
             options.sample_percent = sample_->percent;
             options.seed = sample_->seed;
@@ -192,6 +221,7 @@ class Verify {
     Journal journal_;
     std::optional<VerifySample> sample_;
     Plan plan_;
+    bool live_ = false;
     /// The results point into it.
     Plan mended_;
 };

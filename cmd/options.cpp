@@ -63,7 +63,7 @@ struct Raw {
     std::string until;
     std::string max_runtime;
     std::string max_pause = "30s";
-    std::string lock_timeout = "1s";
+    std::string lock_timeout = "3s";
     std::string stop_at;
     std::string progress = "auto";
     std::string config;

@@ -53,7 +53,7 @@ struct Options {
     bool undo = false;
     /// cutover: longest time that writers may wait, in all and for one attempt to lock them out.
     std::chrono::milliseconds max_pause{30'000};
-    std::chrono::milliseconds lock_timeout{1000};
+    std::chrono::milliseconds lock_timeout{3000};
     /// cutover: where the fence says that the database went; empty: the target as connected.
     std::string moved_to;
     std::string log_file;

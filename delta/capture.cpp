@@ -267,8 +267,9 @@ void with_short_locks(Connection& source, snapshot::Oid table, const std::string
     for (int attempt = 1;; ++attempt) {
         try {
             io::Transaction transaction(source);
-            source.execute({"short_lock_timeout",
-                            fmt::format("set local lock_timeout to {}", kShortLock.count())});
+            const auto wait = attempt % 4 == 0 ? kLongerLock : kShortLock;
+            source.execute(
+                {"short_lock_timeout", fmt::format("set local lock_timeout to {}", wait.count())});
             body();
             transaction.commit();
             return;
@@ -278,8 +279,9 @@ void with_short_locks(Connection& source, snapshot::Oid table, const std::string
             if (!in_the_way || error.poisons_connection()) throw;
             const auto blockers = blockers_of(source, table, kind);
             if (attempt == kAttempts) {
-                throw Error(fmt::format("{} stays locked: {} attempts to lock it for {} ms failed",
-                                        display, attempt, kShortLock.count()))
+                throw Error(
+                    fmt::format("{} stays locked: {} attempts to lock it for {} ms and more failed",
+                                display, attempt, kShortLock.count()))
                     .sqlstate(error.sqlstate())
                     .detail("in the way: " + blockers)
                     .exit_code(ExitCode::stopped)

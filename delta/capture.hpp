@@ -18,8 +18,11 @@
 
 namespace pghaul::delta {
 
-/// Longest time that a writer may wait because of a lock that we ask for.
+/// Longest time that a writer may wait because of a lock that we ask for, but for every fourth
+/// attempt: that one outlasts deadlock_timeout, after which the server ends an autovacuum in the
+/// way.
 inline constexpr std::chrono::milliseconds kShortLock{500};
+inline constexpr std::chrono::milliseconds kLongerLock{1500};
 
 /// False for tables whose changes are not captured: an extension's own configuration tables.
 bool is_captured(const snapshot::TableInfo& table);

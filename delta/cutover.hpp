@@ -27,7 +27,7 @@ struct CutoverSetup {
     /// "host:port/database", for those whose writes the fence refuses.
     std::string moved_to;
     /// Longest time that writers wait for us in one attempt to lock them out.
-    std::chrono::milliseconds lock_budget{1000};
+    std::chrono::milliseconds lock_budget{3000};
     /// From the first lock to the fence; exceeded, everything is taken back.
     std::chrono::milliseconds max_pause{30'000};
     /// Checks with writers locked out, before anything is changed; throws what forbids to go on.
