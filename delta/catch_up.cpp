@@ -28,7 +28,8 @@ constexpr std::chrono::seconds kIdleMark{10};
 constexpr std::int64_t kRemovedBeforeVacuum = 10'000;
 constexpr std::chrono::minutes kLockTimeout{1};
 
-/// Adds the table to an error unless it is named already.
+/// Adds the table to an error unless it is named already, and what to do when the target refuses a
+/// row (SQLSTATE class 23).
 template <typename Body>
 void naming(const Pending& pending, Body body) {
     try {
@@ -36,6 +37,11 @@ void naming(const Pending& pending, Body body) {
     } catch (Error& error) {
         if (error.context().empty()) {
             error.context("changes of " + pending.table->info.display());
+        }
+        if (error.sqlstate().starts_with("23")) {
+            error.hint(
+                "the source has accepted this row: look for a constraint or index that only the "
+                "target has and remove it, then run the same command again to go on");
         }
         throw;
     }
