@@ -203,7 +203,9 @@ std::optional<Work> WorkQueue::next_build(double more_than) {
     work.kind = Work::Kind::build_index;
     work.index = best->indexes.front();
     best->indexes.erase(best->indexes.begin());
-    best->index_left -= kIndexCostPerByte * static_cast<double>(work.index->bytes);
+    // An index that grew while the catalog was read may be larger than all of the table's were.
+    best->index_left = std::max(
+        0.0, best->index_left - kIndexCostPerByte * static_cast<double>(work.index->bytes));
     ++best->building;
     return work;
 }

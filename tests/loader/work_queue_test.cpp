@@ -76,6 +76,16 @@ std::vector<std::string> alone(const Plan& plan, WorkQueue& queue) {
     return list;
 }
 
+TEST(WorkQueue, FinishesATableWhoseIndexGrewWhileTheCatalogWasRead) {
+    Plan plan;
+    plan.tables.push_back(queue_table(0, 1, 100 * kMegabyte, {20 * kMegabyte}));
+    plan.tables[0].info.index_bytes = 20 * kMegabyte - 8192;
+    WorkQueue queue(plan, {}, {}, streams(1));
+    const auto list = alone(plan, queue);
+    EXPECT_EQ(std::count(list.begin(), list.end(), "finish t0"), 1);
+    EXPECT_TRUE(queue.all_done());
+}
+
 TEST(WorkQueue, TakesASingleStreamThroughTheWholeRun) {
     Plan plan;
     plan.tables = {queue_table(0, 3, 300 * kMegabyte, {10 * kMegabyte, 20 * kMegabyte}),
