@@ -13,8 +13,9 @@
 namespace pghaul::cmd {
 namespace {
 
-// Between windows that hold nothing: soon enough for a lag below a second.
-constexpr int kIdleMs = 200;
+// Windows are opened so far apart at least: soon enough for a lag far below a second, and seldom
+// enough that what each of them costs whatever it holds (a few ms on both servers) does not add up.
+constexpr std::chrono::milliseconds kWindowEvery{200};
 // How soon a new table or partition is noticed.
 constexpr std::chrono::seconds kSchemaLook{10};
 
@@ -30,12 +31,18 @@ void look_at_schema(RunContext& run, Steps& steps) {
 }
 
 void follow_until_tables_are_made(RunContext& run, delta::CatchUp& catch_up) {
-    auto next_look = std::chrono::steady_clock::now() + kSchemaLook;
+    using Clock = std::chrono::steady_clock;
+    auto next_look = Clock::now() + kSchemaLook;
     for (;;) {
-        if (catch_up.apply_window().rows == 0) run.interrupt.sleep_ms(kIdleMs);
-        if (std::chrono::steady_clock::now() < next_look) continue;
-        if (!find_drift(run).made.empty()) return;
-        next_look = std::chrono::steady_clock::now() + kSchemaLook;
+        const auto next_window = Clock::now() + kWindowEvery;
+        catch_up.apply_window();
+        if (Clock::now() >= next_look) {
+            if (!find_drift(run).made.empty()) return;
+            next_look = Clock::now() + kSchemaLook;
+        }
+        const auto pause =
+            std::chrono::duration_cast<std::chrono::milliseconds>(next_window - Clock::now());
+        if (pause.count() > 0) run.interrupt.sleep_ms(static_cast<int>(pause.count()));
     }
 }
 
