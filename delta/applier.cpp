@@ -237,6 +237,16 @@ std::int64_t Applier::delete_touched(const Window& window, const Pending& pendin
     return keys;
 }
 
+std::int64_t Applier::append_inserted(const Window& window, const Pending& pending) {
+    const auto& table = *pending.table;
+    const auto format = snapshot::name_of(table.format);
+    return carry("inserted_rows",
+                 fmt::format("copy ({}) to stdout (format {})",
+                             touched_keys_sql(site_, window, table.info, {}), format),
+                 fmt::format("copy {}{} from stdin (format {})", table.info.qualified(),
+                             table.info.copy_columns(), format));
+}
+
 std::int64_t Applier::insert_current(const Window& window, const Pending& pending, Slice slice) {
     const auto& table = *pending.table;
     const auto format = snapshot::name_of(table.format);

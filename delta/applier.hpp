@@ -2,7 +2,8 @@
 // the target, every row with such a key is deleted there, then each is inserted as it is in the
 // window's snapshot. So applying is idempotent per key, and values may swap between rows.
 // Without a key the whole row stands for it, as a multiset: all equal rows go, and as many come as
-// the source has.
+// the source has. That reads the whole table on both sides, so where rows were only inserted, and
+// the target shows exactly the window's beginning, they are appended instead; not idempotent.
 // Thread: the one that owns both connections; it should be inside a task_arena with two slots.
 #pragma once
 
@@ -35,6 +36,10 @@ class Applier {
     void empty_table(const Pending& pending);
     /// Deletes the rows of all touched keys of the slice. Returns the keys.
     std::int64_t delete_touched(const Window& window, const Pending& pending, Slice slice);
+    /// Appends the rows that came in the window to a table without a key.
+    /// Requires: pending.only_inserts; the target shows the source as of window.from; the window's
+    /// mark is set in the same transaction.
+    std::int64_t append_inserted(const Window& window, const Pending& pending);
     /// Inserts the rows that these keys have in the window's snapshot. Returns the rows.
     std::int64_t insert_current(const Window& window, const Pending& pending, Slice slice);
 

@@ -70,6 +70,12 @@ std::string with_comma(const std::string& columns) { return columns.empty() ? ""
 // would add a quarter to the cost of a row trigger. So every name and operator in them is
 // qualified.
 
+/// Of a table without a key the delta tells rows that were inserted from others that were touched.
+std::string mark(const TableInfo& table, bool inserted) {
+    if (!table.apply_key.empty()) return {};
+    return inserted ? ", true" : ", false";
+}
+
 std::string statement_body(const std::string& delta, const TableInfo& table) {
     // A key that stays the same needs one delta row, not two; UNION finds those, where the key's
     // types surely have the equality that it needs.
@@ -78,16 +84,17 @@ std::string statement_body(const std::string& delta, const TableInfo& table) {
                                                 [](const auto& column) { return column.built_in; });
     return fmt::format(R"sql(
     if tg_op operator(pg_catalog.=) 'UPDATE' then
-        insert into {0} select pg_catalog.txid_current(), u.*
+        insert into {0} select pg_catalog.txid_current(), u.*{7}
           from (select {3} from old_rows as o {5} select {4} from new_rows as n) as u;
     elsif tg_op operator(pg_catalog.=) 'INSERT' then
-        insert into {0} select pg_catalog.txid_current(){1} from new_rows as n;
+        insert into {0} select pg_catalog.txid_current(){1}{6} from new_rows as n;
     elsif tg_op operator(pg_catalog.=) 'DELETE' then
-        insert into {0} select pg_catalog.txid_current(){2} from old_rows as o;
+        insert into {0} select pg_catalog.txid_current(){2}{7} from old_rows as o;
 )sql",
                        delta, with_comma(columns_of(table, "n")),
                        with_comma(columns_of(table, "o")), columns_of(table, "o"),
-                       columns_of(table, "n"), can_compare ? "union" : "union all");
+                       columns_of(table, "n"), can_compare ? "union" : "union all",
+                       mark(table, true), mark(table, false));
 }
 
 std::string row_body(const std::string& delta, const TableInfo& table) {
@@ -97,16 +104,18 @@ std::string row_body(const std::string& delta, const TableInfo& table) {
     return fmt::format(R"sql(
     if tg_op operator(pg_catalog.=) 'UPDATE' then
         if row({3})::pg_catalog.record operator(pg_catalog.*<>) row({4})::pg_catalog.record then
-            insert into {0} values (pg_catalog.txid_current(){2}), (pg_catalog.txid_current(){1});
+            insert into {0} values (pg_catalog.txid_current(){2}{6}),
+                (pg_catalog.txid_current(){1}{6});
         else
-            insert into {0} values (pg_catalog.txid_current(){1});
+            insert into {0} values (pg_catalog.txid_current(){1}{6});
         end if;
     elsif tg_op operator(pg_catalog.=) 'INSERT' then
-        insert into {0} values (pg_catalog.txid_current(){1});
+        insert into {0} values (pg_catalog.txid_current(){1}{5});
     elsif tg_op operator(pg_catalog.=) 'DELETE' then
-        insert into {0} values (pg_catalog.txid_current(){2});
+        insert into {0} values (pg_catalog.txid_current(){2}{6});
 )sql",
-                       delta, with_comma(new_row), with_comma(old_row), old_row, new_row);
+                       delta, with_comma(new_row), with_comma(old_row), old_row, new_row,
+                       mark(table, true), mark(table, false));
 }
 
 std::string create_triggers_sql(const CaptureSite& site, const TableInfo& table) {
@@ -155,6 +164,7 @@ std::string create_delta_sql(const CaptureSite& site, const TableInfo& table) {
     for (const auto& name : captured_columns(table)) {
         columns += fmt::format(", {} as k{}", io::quote_ident(name), ++number);
     }
+    if (table.apply_key.empty()) columns += ", true as inserted";
     // Taken from the table itself, the columns have its types, lengths and collations.
     return fmt::format(
         "create table {0} as select pg_catalog.txid_current() as x{1} from only {2} with no data; "

@@ -59,6 +59,8 @@ CatchUp::CatchUp(CatchUpSetup setup, snapshot::Journal& journal)
     }
     for (int i = 0; i < setup_.jobs; ++i) streams_.push_back(&setup_.progress.add_stream());
     from_ = journal_.delta_from();
+    const auto record = journal_.find();
+    one_moment_ = (record && !record->delta_from.empty()) || journal_.totals().snapshots == 1;
     last_opened_ = Clock::now();
     setup_.progress.following = true;
 }
@@ -112,6 +114,7 @@ WindowResult CatchUp::try_window(const AtMoment& at_its_end) {
     reader().execute({"end_window", "commit"});
     result.took = Clock::now() - opened;
     from_ = window.to;
+    one_moment_ = true;
     fresh_.clear();
     measure(window, opened);
     remove_applied(window);
@@ -153,10 +156,17 @@ void CatchUp::apply_whole(const Window& window) {
     stream.end();
 }
 
+/// Whether the table's rows are only added to; see Applier::append_inserted.
+bool CatchUp::appends(const Pending& pending) const { return one_moment_ && pending.only_inserts; }
+
 /// In the transaction that the writer is in.
 void CatchUp::apply(const Window& window, const Pending& pending) {
     if (pending.fresh) {
         copy_fresh(window, pending);
+        return;
+    }
+    if (appends(pending)) {
+        applier_->append_inserted(window, pending);
         return;
     }
     if (pending.truncated) applier_->empty_table(pending);
@@ -173,12 +183,17 @@ void CatchUp::copy_fresh(const Window& window, const Pending& pending) {
     snapshot::mark_loaded(*writer_, ticket, pending.table->number, 0, rows, 0);
 }
 
+/// What may not happen twice, should the window be done again: it commits together with the mark.
+bool CatchUp::goes_with_mark(const Pending& pending) const {
+    return appends(pending) || (pending.fresh && pending.table->info.apply_key.empty());
+}
+
 void CatchUp::apply_in_slices(const Window& window) {
     // Truncated tables first, each in a transaction of its own: whatever such a table holds at the
     // window's end was written after the truncation, so its key is among the touched ones.
     writer();
     for (const auto& pending : window.tables) {
-        if (!pending.truncated && !pending.fresh) continue;
+        if ((!pending.truncated && !pending.fresh) || goes_with_mark(pending)) continue;
         naming(pending, [&] {
             io::Transaction transaction(*writer_);
             tbb::task_arena(2).execute([&] {
@@ -211,7 +226,7 @@ void CatchUp::in_parallel(const Window& window, bool deleting) {
     };
     std::vector<Piece> pieces;
     for (const auto& pending : window.tables) {
-        if (pending.rows == 0 || pending.fresh) continue;
+        if (pending.rows == 0 || pending.fresh || goes_with_mark(pending)) continue;
         const int count = slices_of(pending);
         for (int i = 0; i < count; ++i) pieces.push_back({&pending, {i, count}});
     }
@@ -251,7 +266,14 @@ void CatchUp::in_parallel(const Window& window, bool deleting) {
 }
 
 void CatchUp::commit_mark(const Window& window) {
-    io::Transaction transaction(writer());
+    writer();
+    io::Transaction transaction(*writer_);
+    for (const auto& pending : window.tables) {
+        if (!goes_with_mark(pending)) continue;
+        streams_.front()->begin("apply changes of " + pending.table->info.display());
+        naming(pending, [&] { tbb::task_arena(2).execute([&] { apply(window, pending); }); });
+    }
+    streams_.front()->end();
     snapshot::mark_window(*writer_, setup_.ticket, window.to, window.rows());
     failpoint(Failpoint::window_before_commit);
     transaction.commit();

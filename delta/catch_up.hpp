@@ -92,6 +92,8 @@ class CatchUp {
     void apply(const Window& window, const Pending& pending);
     void copy_fresh(const Window& window, const Pending& pending);
     void apply_in_slices(const Window& window);
+    bool appends(const Pending& pending) const;
+    bool goes_with_mark(const Pending& pending) const;
     void in_parallel(const Window& window, bool deleting);
     void commit_mark(const Window& window);
     void remove_applied(const Window& window);
@@ -110,6 +112,8 @@ class CatchUp {
     FreshTables fresh_;
     std::vector<io::StreamProgress*> streams_;
     std::string from_;
+    /// The target shows exactly the source as of from_, not several moments after it.
+    bool one_moment_ = false;
     std::optional<io::Connection> reader_;
     std::optional<io::Connection> cleaner_;
     std::optional<io::Connection> writer_;

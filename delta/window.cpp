@@ -54,23 +54,30 @@ void lock(Connection& source, const CapturedTables& tables, const std::vector<Oi
     source.execute({"lock_changed", "lock table " + names + " in access share mode"});
 }
 
-std::map<Oid, std::int64_t> count_rows(Connection& source, const CaptureSite& site,
-                                       const std::vector<Oid>& oids, const std::string& from) {
-    std::map<Oid, std::int64_t> counts;
+/// What the window holds of these tables; those without changes are left out.
+std::map<Oid, Pending> count_rows(Connection& source, const CaptureSite& site,
+                                  const CapturedTables& tables, const std::vector<Oid>& oids,
+                                  const std::string& from) {
+    std::map<Oid, Pending> pending;
     for (std::size_t first = 0; first < oids.size(); first += kTablesPerStatement) {
         std::string sql;
         for (std::size_t i = first; i < std::min(oids.size(), first + kTablesPerStatement); ++i) {
+            const bool keyless = tables.at(oids[i])->info.apply_key.empty();
             sql += fmt::format(
-                "{}select {}::pg_catalog.int8, pg_catalog.count(*) from {} as d where {}",
-                sql.empty() ? "" : " union all ", oids[i], delta_table(site, oids[i]),
+                "{}select {}::pg_catalog.int8, pg_catalog.count(*), {} from {} as d where {}",
+                sql.empty() ? "" : " union all ", oids[i],
+                keyless ? "pg_catalog.bool_and(d.inserted)" : "false", delta_table(site, oids[i]),
                 not_visible_in(from, "d"));
         }
         const auto rows = source.query({"count_deltas", sql});
         for (int row = 0; row < rows.rows(); ++row) {
-            counts[static_cast<Oid>(rows.integer(row, 0))] = rows.integer(row, 1);
+            const auto oid = static_cast<Oid>(rows.integer(row, 0));
+            const auto count = rows.integer(row, 1);
+            if (count == 0) continue;
+            pending[oid] = {tables.at(oid), count, false, false, rows.boolean(row, 2)};
         }
     }
-    return counts;
+    return pending;
 }
 
 /// True if every table is locked now and is still the file that the snapshot knows.
@@ -91,22 +98,19 @@ Window try_open(Connection& source, const CaptureSite& site, const CapturedTable
     const auto taken = source.query_row(kTakeWindow);
     Window window{from, taken.string(0, 1), taken.string(0, 0), taken.string(0, 2), {}};
 
-    const auto counts = count_rows(source, site, touched(source, site, tables), from);
+    auto pending = count_rows(source, site, tables, touched(source, site, tables), from);
     const auto emptied = truncated(source, site, tables, from);
     const std::set<Oid> locked(before.begin(), before.end());
     std::vector<Oid> late;
-    std::map<Oid, Pending> pending;
-    for (const auto& [oid, rows] : counts) {
-        if (rows > 0) pending[oid] = {tables.at(oid), rows, false, false};
-    }
     for (const Oid oid : emptied) {
         auto& table = pending[oid];
         table.table = tables.at(oid);
         table.truncated = true;
+        table.only_inserts = false;
     }
     for (const Oid oid : fresh) {
         // Its changes so far are part of what is copied.
-        pending[oid] = {tables.at(oid), pending[oid].rows, false, true};
+        pending[oid] = {tables.at(oid), pending[oid].rows, false, true, false};
     }
     for (const auto& [oid, table] : pending) {
         if (!locked.contains(oid)) late.push_back(oid);

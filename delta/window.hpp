@@ -25,6 +25,8 @@ struct Pending {
     bool truncated = false;
     /// Not copied yet, since it was made after the copy: all of its rows come with this window.
     bool fresh = false;
+    /// It has no key, and rows were inserted only: the delta rows are all that came.
+    bool only_inserts = false;
 };
 
 struct Window {

@@ -64,14 +64,20 @@ TEST_F(LiveCrash, BetweenTheTwoPassesOfALargeWindowIsMended) {
     const auto pair = live_pair(As::owner, R"sql(
         create table t (id int primary key, v int);
         insert into t select i, i from generate_series(1, 105000) i;
+        create table log (n int);
+        insert into log values (1), (1), (2);
     )sql");
     ASSERT_TRUE(exited(run_live(pair), 0));
-    pair.source_sql("update t set v = -v; update t set v = v - 1;");
+    pair.source_sql(
+        "update t set v = -v; update t set v = v - 1; insert into log values (1), (3);"
+        "create table new_log (n int); insert into new_log values (1), (1);");
     const auto killed = run_process(follow_argv(pair, {"--until-current"}),
                                     {{"PGHAUL_FAILPOINTS", "window_keys_deleted=kill"}});
     ASSERT_EQ(killed.signal, SIGKILL) << killed.err;
     EXPECT_EQ(pair.target_sql("select count(*) from t;"), "0");
-    pair.source_sql("delete from t where id % 2 = 0; insert into t values (-1, -1);");
+    pair.source_sql(
+        "delete from t where id % 2 = 0; insert into t values (-1, -1); insert into log values (1);"
+        "insert into new_log values (1);");
     EXPECT_TRUE(exited(follow(pair), 0));
     EXPECT_TRUE(same_rows(pair));
 }
