@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
-#include <vector>
 
 namespace pghaul::io {
 
@@ -54,25 +53,6 @@ struct RowSum {
         sum.high += other.sum.high;
     }
     bool operator==(const RowSum&) const = default;
-};
-
-/// A sum per bucket. Rows fall into buckets by the hash of their key, so a row that differs is in
-/// the same one on both sides, and only that one's rows need a closer look.
-class BucketSums {
-  public:
-    BucketSums() = default;
-    /// Requires: buckets is a power of two.
-    explicit BucketSums(std::size_t buckets) : sums_(buckets) {}
-
-    std::size_t bucket_of(const RowHash& hash) const { return hash.key.low & (sums_.size() - 1); }
-    void add(const RowHash& hash) { sums_[bucket_of(hash)].add(hash.row); }
-    void add(const BucketSums& other) {
-        for (std::size_t i = 0; i < sums_.size(); ++i) sums_[i].add(other.sums_[i]);
-    }
-    const std::vector<RowSum>& sums() const noexcept { return sums_; }
-
-  private:
-    std::vector<RowSum> sums_;
 };
 
 }  // namespace pghaul::io

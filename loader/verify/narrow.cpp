@@ -41,19 +41,19 @@ struct Unequal {
     Seen target;
 };
 
-ReadItem round_item(const Dialect& dialect, const Unit& unit, std::size_t piece, Side side,
-                    const std::vector<bool>& wanted, SeenRows& seen, std::mutex& mutex) {
-    const auto& condition = unit.pieces[static_cast<std::size_t>(side)][piece];
+using Wanted = std::vector<bool>;  // by bucket of an interval
+
+ReadItem round_item(const Dialect& dialect, const Unit& unit, const std::string& condition,
+                    const Wanted& wanted, SeenRows& seen, std::mutex& mutex) {
     const auto sql = read_rows_sql(*unit.table, condition, "ctid");
     return {"rows of " + unit.display(), 0,
             [&, sql](Connection& connection, io::StreamProgress& progress) {
                 SeenRows mine;
-                const io::BucketSums buckets(wanted.size());
                 io::RowReader reader(connection, sql, dialect.rows_encoding, progress);
                 for (std::string_view fields; reader.next(fields);) {
                     const auto place = place_of(io::take_field(fields));
                     const auto hash = io::hash_row(fields, unit.table->key_columns);
-                    if (wanted[buckets.bucket_of(hash)]) mine[hash].add({1, place});
+                    if (wanted[unit.bucket_in_interval(hash)]) mine[hash].add({1, place});
                 }
                 const std::lock_guard guard(mutex);
                 for (const auto& [hash, one] : mine) seen[hash].add(one);
@@ -61,15 +61,15 @@ ReadItem round_item(const Dialect& dialect, const Unit& unit, std::size_t piece,
 }
 
 std::vector<Unequal> read_round(Readers& readers, const Dialect& dialect, const Unit& unit,
-                                const std::vector<bool>& wanted) {
+                                std::size_t interval, const Wanted& wanted) {
     std::array<SeenRows, 2> seen;
     std::array<std::mutex, 2> mutexes;
     std::array<std::vector<ReadItem>, 2> items;
-    for (const Side side : {Side::source, Side::target}) {
-        const auto at = static_cast<std::size_t>(side);
-        for (std::size_t piece = 0; piece < unit.pieces[at].size(); ++piece) {
-            items[at].push_back(
-                round_item(dialect, unit, piece, side, wanted, seen[at], mutexes[at]));
+    const auto pieces = unit.pieces_of(interval);
+    for (std::size_t side = 0; side < 2; ++side) {
+        for (const auto& condition : pieces[side]) {
+            items[side].push_back(
+                round_item(dialect, unit, condition, wanted, seen[side], mutexes[side]));
         }
     }
     readers.run(items[0], items[1]);
@@ -182,24 +182,28 @@ std::string place_array(const std::vector<RowPlace>& places) {
 void find_differing_rows(Readers& readers, const Dialect& dialect, const Unit& unit,
                          const std::vector<DifferingBucket>& buckets, const NarrowLimits& limits,
                          TableDifferences& differences) {
-    std::size_t done = 0;
-    for (int round = 0; done < buckets.size(); ++round) {
-        if (round == limits.rounds && !limits.keep_all) {
+    int rounds_of_interval = 0;
+    for (auto at = buckets.begin(); at != buckets.end();) {
+        const auto interval = at->bucket / unit.buckets;
+        const bool enough =
+            rounds_of_interval == limits.rounds || differences.total >= limits.exact_up_to;
+        if (enough && !limits.keep_all) {
             // Each bucket left holds one at least.
-            differences.total += static_cast<std::int64_t>(buckets.size() - done);
+            differences.total += buckets.end() - at;
             differences.total_is_exact = false;
             return;
         }
-        std::vector<bool> wanted(unit.buckets);
+        Wanted wanted(unit.buckets);
         std::int64_t rows = 0;
-        for (; done < buckets.size() &&
-               (rows == 0 || rows + buckets[done].rows <= limits.rows_per_round);
-             ++done) {
-            wanted[buckets[done].bucket] = true;
-            rows += buckets[done].rows;
+        for (; at != buckets.end() && at->bucket / unit.buckets == interval; ++at) {
+            if (rows > 0 && rows + at->rows > limits.rows_per_round) break;
+            wanted[at->bucket % unit.buckets] = true;
+            rows += at->rows;
         }
-        note_round(read_round(readers, dialect, unit, wanted), unit.table->key_columns == 0, limits,
-                   differences);
+        note_round(read_round(readers, dialect, unit, interval, wanted),
+                   unit.table->key_columns == 0, limits, differences);
+        const bool same_interval = at != buckets.end() && at->bucket / unit.buckets == interval;
+        rounds_of_interval = same_interval ? rounds_of_interval + 1 : 0;
     }
 }
 

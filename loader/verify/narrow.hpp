@@ -1,6 +1,6 @@
 // From a range that differs to the rows that do. The rows of the buckets that differ are read
 // again, on both sides, and matched by the hashes of their keys: never by order.
-// Memory is bounded: many buckets are gone through in rounds.
+// Memory is bounded: many buckets are gone through in rounds, each interval by itself.
 // Thread: the verification's own.
 #pragma once
 
@@ -13,7 +13,8 @@
 
 namespace pghaul::loader {
 
-/// A bucket whose sums differ, with the rows it has on both sides together.
+/// A bucket whose sums differ, numbered as Unit::bucket_of does, with the rows it has on both sides
+/// together.
 struct DifferingBucket {
     std::size_t bucket = 0;
     std::int64_t rows = 0;
@@ -27,11 +28,14 @@ struct NarrowLimits {
     bool keep_all = false;
     /// Rows of both sides that are held in memory at once, about 100 bytes each.
     std::int64_t rows_per_round = 500'000;
-    /// Without keep_all: where nearly everything differs, so many rounds tell enough.
+    /// Without keep_all, the count of a table's differences need not be exact beyond this, nor
+    /// where an interval takes more rounds than this: it would be read again for each.
+    std::int64_t exact_up_to = 10'000;
     int rounds = 8;
 };
 
-/// Finds the rows that differ in these buckets of the unit and adds them to the table's.
+/// Finds the rows that differ in these buckets of the unit, given in ascending order, and adds them
+/// to the table's.
 /// Throws: io::Error.
 void find_differing_rows(Readers& readers, const Dialect& dialect, const Unit& unit,
                          const std::vector<DifferingBucket>& buckets, const NarrowLimits& limits,

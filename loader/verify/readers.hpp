@@ -14,7 +14,7 @@
 #include "io/connection.hpp"
 #include "io/progress.hpp"
 #include "loader/verify/result.hpp"
-#include "loader/verify/units.hpp"
+#include "loader/verify/tables.hpp"
 
 namespace pghaul::loader {
 

@@ -21,7 +21,8 @@ using io::Connection;
 /// What is known of a unit so far; settled when neither side has a piece left.
 struct UnitState {
     std::mutex mutex;
-    std::array<io::BucketSums, 2> sums;
+    /// By Unit::bucket_of.
+    std::array<std::vector<io::RowSum>, 2> sums;
     std::array<std::size_t, 2> pieces_left = {};
     std::array<std::int64_t, 2> rows = {};
     std::vector<DifferingBucket> differing;
@@ -103,29 +104,31 @@ class Verification {
         const auto bytes = unit.bytes[side] / static_cast<std::int64_t>(unit.pieces[side].size());
         return {unit.display(), bytes,
                 [&, side, piece](Connection& connection, io::StreamProgress& progress) {
-                    io::BucketSums sums(unit.buckets);
+                    std::vector<io::RowSum> sums(unit.all_buckets());
                     io::RowReader reader(connection,
                                          read_rows_sql(*unit.table, unit.pieces[side][piece]),
                                          dialect_.rows_encoding, progress);
                     for (std::string_view fields; reader.next(fields);) {
-                        sums.add(io::hash_row(fields, unit.table->key_columns));
+                        const auto hash = io::hash_row(fields, unit.table->key_columns);
+                        sums[unit.bucket_of(hash, fields)].add(hash.row);
                     }
                     if (side == 0) source_bytes_ += static_cast<std::int64_t>(reader.bytes());
                     add(state, side, std::move(sums));
                 }};
     }
 
-    static void add(UnitState& state, std::size_t side, io::BucketSums sums) {
+    static void add(UnitState& state, std::size_t side, std::vector<io::RowSum> sums) {
         const std::lock_guard guard(state.mutex);
-        if (state.sums[side].sums().empty()) {
-            state.sums[side] = std::move(sums);
+        auto& all = state.sums[side];
+        if (all.empty()) {
+            all = std::move(sums);
         } else {
-            state.sums[side].add(sums);
+            for (std::size_t i = 0; i < all.size(); ++i) all[i].add(sums[i]);
         }
         --state.pieces_left[side];
         if (state.pieces_left[0] + state.pieces_left[1] > 0) return;
-        const auto& ours = state.sums[0].sums();
-        const auto& theirs = state.sums[1].sums();
+        const auto& ours = state.sums[0];
+        const auto& theirs = state.sums[1];
         for (std::size_t i = 0; i < ours.size(); ++i) {
             state.rows[0] += static_cast<std::int64_t>(ours[i].rows);
             state.rows[1] += static_cast<std::int64_t>(theirs[i].rows);

@@ -80,22 +80,5 @@ TEST(RowSum, DependsOnRowsAndTheirNumberButNotOnTheirOrder) {
     EXPECT_EQ(parts, sum("cba"));
 }
 
-TEST(BucketSums, PutRowsOfOneKeyIntoOneBucket) {
-    BucketSums sums(8);
-    BucketSums others(8);
-    for (int i = 0; i < 1000; ++i) {
-        sums.add(hash_row(fields({std::to_string(i), "x"}), 1));
-        others.add(hash_row(fields({std::to_string(999 - i), i == 999 - 77 ? "y" : "x"}), 1));
-    }
-    const auto bucket = sums.bucket_of(hash_row(fields({"77", ""}), 1));
-    std::uint64_t rows = 0;
-    for (std::size_t i = 0; i < 8; ++i) {
-        EXPECT_EQ(sums.sums()[i] == others.sums()[i], i != bucket) << i;
-        EXPECT_GT(sums.sums()[i].rows, 0U);
-        rows += sums.sums()[i].rows;
-    }
-    EXPECT_EQ(rows, 1000U);
-}
-
 }  // namespace
 }  // namespace pghaul::io

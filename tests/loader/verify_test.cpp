@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "loader/verify/narrow.hpp"
+#include "loader/verify/units.hpp"
 #include "snapshot/keeper.hpp"
 #include "tests/loader/two_databases.hpp"
 #include "tests/loader/verifications.hpp"
@@ -29,11 +30,10 @@ class VerifyTest : public test::TwoDatabases {
     }
 };
 
-TEST_F(VerifyTest, ComparesRangesOfAKeyAndNamesWhatDiffersInEach) {
+TEST_F(VerifyTest, NamesWhatDiffersByItsKey) {
     on_both(
         "create table t (id bigint primary key, v text);"
         "insert into t select i - 5000, 'v' || i from generate_series(1, 20000) i; analyze t");
-    EXPECT_EQ(verify({"t"}, 6).ranges, 6);
     EXPECT_EQ(verify({"t"}, 6).rows, 20000);
     EXPECT_EQ(verify({"t"}, 6).differences(), 0);
     on_target(
@@ -45,27 +45,31 @@ TEST_F(VerifyTest, ComparesRangesOfAKeyAndNamesWhatDiffersInEach) {
 }
 
 TEST_F(VerifyTest, NeverReliesOnTheOrderOfText) {
-    // The heap lies in the order of the source's key, so nothing but collations speaks against
-    // ranges.
+    // The heap lies in the order of the source's key, and there is enough of it to be cut.
     const std::string rows =
         "insert into t select * from (select i / 7000 as g, "
-        "(array['a', 'B', 'ä', 'Z', '-', '_a', 'A b'])[1 + i % 7] || i as k, i "
+        "(array['a', 'B', 'ä', 'Z', '-', '_a', 'A b'])[1 + i % 7] || i as k, i, repeat('x', 1500) "
         "from generate_series(1, 20000) i) as made order by ";
     const auto table = [](const std::string& collation, const std::string& key) {
         return "drop table if exists t; create table t (g int, k text collate \"" + collation +
-               "\", v int, primary key " + key + ");";
+               "\", v int, pad text, primary key " + key +
+               "); alter table t alter pad set storage plain;";
     };
+    VerifyOptions in_ranges;
+    in_ranges.sample_percent = 100;
     for (const std::string key : {"(k)", "(k, g)", "(g, k)"}) {
         const std::string order = key == "(g, k)" ? "g, k collate \"C\"" : "k collate \"C\"";
         on_source(table("C", key) + rows + order + "; analyze t");
         on_target(table("en-x-icu", key) + rows + order + "; analyze t");
-        const auto same = verify({"t"}, 8);
+        const auto same = verify({"t"}, 8, in_ranges);
         EXPECT_EQ(same.differences(), 0) << key;
         EXPECT_EQ(same.ranges > 1, key == "(g, k)") << key << ": ranges of g alone";
         on_target("update t set v = -1 where k = 'ä2'; delete from t where k = 'B1'");
-        const auto differ = verify({"t"}, 8);
-        EXPECT_EQ(differ.differences(), 2) << key;
-        EXPECT_EQ(differ.differing_tables.at(0).named.size(), 2U);
+        for (const auto& options : {in_ranges, VerifyOptions{}}) {
+            const auto differ = verify({"t"}, 8, options);
+            EXPECT_EQ(differ.differences(), 2) << key;
+            EXPECT_EQ(differ.differing_tables.at(0).named.size(), 2U);
+        }
     }
 }
 
@@ -139,40 +143,69 @@ TEST_F(VerifyTest, ComparesColumnsOfAnotherTypeByTheirText) {
     EXPECT_EQ(named(verify({"t"})), Rows{"id=8 different: n"});
 }
 
-TEST_F(VerifyTest, NamesSoManyRowsAndCountsTheOthers) {
-    on_both(
-        "create table t (id int primary key, v int);"
-        "insert into t select i, i from generate_series(1, 60000) i");
-    on_target("update t set v = 0");
-    make_plan({"t"});
-    test::TwoMoments moments(source_database_, target_database_, interrupt_);
-    const auto setup = moments.setup();
-    Readers readers(setup);
-    const auto tables =
-        describe_tables(readers.session(Side::source), readers.session(Side::target), plan_.tables);
-    const auto units =
-        cut_into_units(readers.session(Side::source), readers.session(Side::target), tables, false);
-    ASSERT_EQ(units.size(), 1U);
-    ASSERT_GE(units[0].buckets, 8U);
-    std::vector<DifferingBucket> buckets;
-    for (std::size_t i = 0; i < units[0].buckets; ++i) buckets.push_back({i, 2 * 60000 / 8});
-    const auto narrow = [&](const NarrowLimits& limits) {
+/// Finds the rows of a table all of which differ, under limits.
+class NarrowTest : public VerifyTest {
+  protected:
+    void SetUp() override {
+        VerifyTest::SetUp();
+        if (IsSkipped()) return;
+        on_both(
+            "create table t (id int primary key, v int);"
+            "insert into t select i, i from generate_series(1, 60000) i; analyze t");
+        on_target("update t set v = 0; analyze t");
+    }
+    TableDifferences narrow(const NarrowLimits& limits, const std::vector<snapshot::Key>& bounds) {
+        make_plan({"t"});
+        test::TwoMoments moments(source_database_, target_database_, interrupt_);
+        const auto setup = moments.setup();
+        Readers readers(setup);
+        auto& source = readers.session(Side::source);
+        auto& target = readers.session(Side::target);
+        const auto tables = describe_tables(source, target, plan_.tables);
+        auto unit = cut_into_units(source, target, tables, false).at(0);
+        unit.buckets = 4;
+        unit.intervals = KeyIntervals(source, tables[0].range_key.front(), bounds);
+        const auto rows = 2 * 60000 / static_cast<std::int64_t>(unit.all_buckets());
+        std::vector<DifferingBucket> buckets;
+        for (std::size_t i = 0; i < unit.all_buckets(); ++i) buckets.push_back({i, rows});
         TableDifferences differences;
         differences.table = &plan_.tables[0];
-        find_differing_rows(readers, {}, units[0], buckets, limits, differences);
+        find_differing_rows(readers, {}, unit, buckets, limits, differences);
         return differences;
-    };
-    const auto all = narrow({.named = 10, .keep_all = true, .rows_per_round = 20000, .rounds = 1});
-    EXPECT_EQ(all.total, 60000);
-    EXPECT_TRUE(all.total_is_exact);
-    EXPECT_EQ(all.named.size(), 10U);
-    EXPECT_EQ(all.all.size(), 60000U);
+    }
+};
+
+TEST_F(NarrowTest, KeepsAllWhenARepairWantsThem) {
+    const NarrowLimits limits{
+        .named = 10, .keep_all = true, .rows_per_round = 20000, .exact_up_to = 1, .rounds = 1};
+    for (const std::vector<snapshot::Key>& bounds :
+         std::vector<std::vector<snapshot::Key>>{{}, {{"20000"}, {"40000"}}}) {
+        const auto all = narrow(limits, bounds);
+        EXPECT_EQ(all.total, 60000);
+        EXPECT_TRUE(all.total_is_exact);
+        EXPECT_EQ(all.named.size(), 10U);
+        EXPECT_EQ(all.all.size(), 60000U);
+    }
+}
+
+TEST_F(NarrowTest, StopsCountingWhereOneIntervalIsReadAgainAndAgain) {
     const auto some =
-        narrow({.named = 10, .keep_all = false, .rows_per_round = 20000, .rounds = 2});
+        narrow({.named = 10, .rows_per_round = 20000, .exact_up_to = 60000, .rounds = 2}, {});
     EXPECT_FALSE(some.total_is_exact);
-    EXPECT_GT(some.total, 5000);
-    EXPECT_LT(some.total, 60000);
+    EXPECT_GT(some.total, 20000) << "two of four buckets";
+    EXPECT_LT(some.total, 40000);
+    EXPECT_EQ(some.named.size(), 10U);
     EXPECT_TRUE(some.all.empty());
+}
+
+TEST_F(NarrowTest, StopsCountingWhenThereAreMoreThanAnybodyReads) {
+    const std::vector<snapshot::Key> bounds = {{"20000"}, {"40000"}};
+    const auto some = narrow({.exact_up_to = 30000}, bounds);
+    EXPECT_FALSE(some.total_is_exact);
+    EXPECT_EQ(some.total, 40000 - 1 + 4) << "two intervals and each bucket of the third";
+    const auto all = narrow({.exact_up_to = 60000}, bounds);
+    EXPECT_TRUE(all.total_is_exact);
+    EXPECT_EQ(all.total, 60000);
 }
 
 TEST_F(VerifyTest, ReadsAgainWhatALostConnectionCutOff) {

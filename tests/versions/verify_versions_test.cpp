@@ -63,7 +63,9 @@ class VerifyVersions : public testing::TestWithParam<std::pair<int, int>> {
     snapshot::Plan plan() {
         auto source = connect(source_, interrupt_);
         auto catalog = snapshot::read_catalog(source, snapshot::select_relations(source, {}));
-        auto plan = snapshot::make_plan(source, std::move(catalog), {});
+        snapshot::PlanOptions options;
+        options.chunk_bytes = 100'000;  // so that servers before 14 are read by ranges of the key
+        auto plan = snapshot::make_plan(source, std::move(catalog), options);
         plan.large_objects = {{0, 1, 4294967295, 1}};
         return plan;
     }
@@ -80,6 +82,8 @@ TEST_P(VerifyVersions, CompareAndMend) {
         const auto result = moments.verify(plan_now);
         EXPECT_EQ(result.differences(), 0) << *named(result).begin();
         EXPECT_EQ(result.rows, 4000);
+        const auto [from, to] = GetParam();
+        EXPECT_EQ(result.ranges > 2, from < 14 || to < 14);
         EXPECT_EQ(result.large_objects, 1);
     }
     psql(
