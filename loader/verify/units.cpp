@@ -28,7 +28,8 @@ constexpr std::int64_t kMostRanges = 1024;
 // What is held in memory, from both sides, to find a row that differs.
 constexpr std::int64_t kRowsPerBucket = 4096;
 constexpr std::int64_t kFewestBytesPerRow = 32;
-constexpr std::int64_t kMostBuckets = 65536;
+// Of a table, 24 bytes each for every stream: beyond 270 million rows, buckets grow instead.
+constexpr std::size_t kMostBuckets = 65536;
 
 std::string where(const VerifyTable& table, const std::vector<KeyColumn>& key,
                   const KeyRange& range) {
@@ -94,8 +95,9 @@ std::size_t bucket_count(const VerifyTable& table, std::size_t parts) {
     const auto estimate = static_cast<std::int64_t>(table.plan->info.row_estimate);
     const auto rows =
         std::max(estimate, table.bytes[0] / kFewestBytesPerRow) / static_cast<std::int64_t>(parts);
-    const auto wanted = std::clamp<std::int64_t>(rows / kRowsPerBucket, 1, kMostBuckets);
-    return std::bit_ceil(static_cast<std::size_t>(wanted));
+    const auto wanted = std::max<std::int64_t>(rows / kRowsPerBucket, 1);
+    return std::min(std::bit_ceil(static_cast<std::size_t>(wanted)),
+                    std::bit_floor(kMostBuckets / parts));
 }
 
 class Cutter {
