@@ -5,14 +5,12 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <memory>
 
 #include "delta/capture.hpp"
+#include "delta/slices.hpp"
 #include "io/backoff.hpp"
 #include "io/failpoint.hpp"
 #include "io/transaction.hpp"
-#include "io/workers.hpp"
-#include "snapshot/keeper.hpp"
 
 namespace pghaul::delta {
 namespace {
@@ -27,22 +25,17 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds kIdleMark{10};
 constexpr std::int64_t kRemovedBeforeVacuum = 10'000;
 constexpr std::chrono::minutes kLockTimeout{1};
+// A TRUNCATE that waits for a window to end gets its turn in between, so often; where they never
+// cease, the one session that holds the window applies it alone.
+constexpr int kTurns = 3;
+constexpr int kTurnMs = 100;
 
-/// Adds the table to an error unless it is named already, and what to do when the target refuses a
-/// row (SQLSTATE class 23).
 template <typename Body>
 void naming(const Pending& pending, Body body) {
     try {
         body();
     } catch (Error& error) {
-        if (error.context().empty()) {
-            error.context("changes of " + pending.table->info.display());
-        }
-        if (error.sqlstate().starts_with("23")) {
-            error.hint(
-                "the source has accepted this row: look for a constraint or index that only the "
-                "target has and remove it, then run the same command again to go on");
-        }
+        explain(error, pending);
         throw;
     }
 }
@@ -96,16 +89,17 @@ WindowResult CatchUp::apply_window(const AtMoment& at_its_end) {
 
 WindowResult CatchUp::try_window(const AtMoment& at_its_end) {
     const auto opened = Clock::now();
-    const Window window = open_window(reader(), setup_.site, tables_, fresh_, from_);
+    std::optional<Slices> slices;
+    const Window window = open(slices);
     failpoint(Failpoint::window_opened);
     setup_.progress.pending_rows = window.rows();
-    WindowResult result{window.rows(), window.rows() > setup_.limits.whole_rows, {}};
+    WindowResult result{window.rows(), slices.has_value(), {}};
     if (!window.empty() || Clock::now() - last_mark_ >= kIdleMark) {
         flush(cleaner(), window.wal_position);
         if (window.empty()) {
             commit_mark(window);
-        } else if (result.sliced) {
-            apply_in_slices(window);
+        } else if (slices) {
+            apply_in_slices(window, *slices);
         } else {
             apply_whole(window);
         }
@@ -119,6 +113,28 @@ WindowResult CatchUp::try_window(const AtMoment& at_its_end) {
     measure(window, opened);
     remove_applied(window);
     return result;
+}
+
+/// slices: gets the sessions that apply it, if it is too large for one transaction.
+Window CatchUp::open(std::optional<Slices>& slices) {
+    for (int turn = 0;; ++turn) {
+        const auto window = open_window(reader(), setup_.site, tables_, fresh_, from_);
+        if (window.rows() <= setup_.limits.whole_rows || turn == kTurns) return window;
+        try {
+            slices.emplace(
+                SlicesSetup{setup_.site, setup_.plan.encoding, setup_.limits.slice_rows,
+                            [&](const Pending& pending) { return goes_with_mark(pending); },
+                            [&](const std::string& role) { return open_source(role); },
+                            [&](const std::string& role) { return open_target(role); }, streams_,
+                            setup_.progress, setup_.interrupt},
+                window);
+            return window;
+        } catch (const Error& error) {
+            if (!stood_in_line(error)) throw;
+        }
+        reader().execute({"let_go", "rollback"});
+        setup_.interrupt.sleep_ms(kTurnMs);
+    }
 }
 
 void CatchUp::measure(const Window& window, Clock::time_point opened) {
@@ -188,7 +204,7 @@ bool CatchUp::goes_with_mark(const Pending& pending) const {
     return appends(pending) || (pending.fresh && pending.table->info.apply_key.empty());
 }
 
-void CatchUp::apply_in_slices(const Window& window) {
+void CatchUp::apply_in_slices(const Window& window, Slices& slices) {
     // Truncated tables first, each in a transaction of its own: whatever such a table holds at the
     // window's end was written after the truncation, so its key is among the touched ones.
     writer();
@@ -207,62 +223,10 @@ void CatchUp::apply_in_slices(const Window& window) {
             fresh_.erase(pending.table->info.oid);
         });
     }
-    in_parallel(window, true);
+    slices.remove(window);
     failpoint(Failpoint::window_keys_deleted);
-    in_parallel(window, false);
+    slices.insert(window);
     commit_mark(window);
-}
-
-int CatchUp::slices_of(const Pending& pending) const {
-    if (pending.rows == 0 || !can_slice(pending.table->info)) return 1;
-    const auto slice_rows = setup_.limits.slice_rows;
-    return static_cast<int>((pending.rows + slice_rows - 1) / slice_rows);
-}
-
-void CatchUp::in_parallel(const Window& window, bool deleting) {
-    struct Piece {
-        const Pending* pending;
-        Slice slice;
-    };
-    std::vector<Piece> pieces;
-    for (const auto& pending : window.tables) {
-        if (pending.rows == 0 || pending.fresh || goes_with_mark(pending)) continue;
-        const int count = slices_of(pending);
-        for (int i = 0; i < count; ++i) pieces.push_back({&pending, {i, count}});
-    }
-    struct Worker {
-        Connection source;
-        Connection target;
-        tbb::task_arena arena{2};
-    };
-    io::share_work(pieces.size(), setup_.jobs, [&](int number) -> io::Work {
-        auto& stream = *streams_[static_cast<std::size_t>(number - 1)];
-        auto worker = std::make_shared<Worker>(Worker{open_source(fmt::format("slice {}", number)),
-                                                      open_target(fmt::format("slice {}", number)),
-                                                      tbb::task_arena(2)});
-        worker->source.execute({"import_snapshot", snapshot::import_snapshot(window.exported)});
-        auto applier = std::make_shared<Applier>(worker->source, worker->target, setup_.site,
-                                                 setup_.plan.encoding, stream, setup_.interrupt);
-        return [&, worker, applier](std::size_t i) {
-            const auto& [pending, slice] = pieces[i];
-            stream.begin(fmt::format("{} changes of {} ({} of {})", deleting ? "clear" : "apply",
-                                     pending->table->info.display(), slice.number + 1,
-                                     slice.count));
-            naming(*pending, [&] {
-                worker->arena.execute([&] {
-                    io::Transaction transaction(worker->target);
-                    if (deleting) {
-                        applier->delete_touched(window, *pending, slice);
-                    } else {
-                        applier->insert_current(window, *pending, slice);
-                    }
-                    transaction.commit();
-                });
-            });
-            if (!deleting) setup_.progress.pending_rows -= pending->rows / slice.count;
-            stream.end();
-        };
-    });
 }
 
 void CatchUp::commit_mark(const Window& window) {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "delta/applier.hpp"
+#include "delta/slices.hpp"
 #include "delta/window.hpp"
 #include "io/conninfo.hpp"
 #include "snapshot/journal.hpp"
@@ -87,14 +88,13 @@ class CatchUp {
 
   private:
     WindowResult try_window(const AtMoment& at_its_end);
-    int slices_of(const Pending& pending) const;
+    Window open(std::optional<Slices>& slices);
     void apply_whole(const Window& window);
     void apply(const Window& window, const Pending& pending);
     void copy_fresh(const Window& window, const Pending& pending);
-    void apply_in_slices(const Window& window);
+    void apply_in_slices(const Window& window, Slices& slices);
     bool appends(const Pending& pending) const;
     bool goes_with_mark(const Pending& pending) const;
-    void in_parallel(const Window& window, bool deleting);
     void commit_mark(const Window& window);
     void remove_applied(const Window& window);
     void vacuum(snapshot::Oid table, bool idle);

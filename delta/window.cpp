@@ -15,7 +15,11 @@ using io::Connection;
 using io::Error;
 using snapshot::Oid;
 
-constexpr int kAttempts = 10;
+// With kLockWait half a minute.
+constexpr int kAttempts = 100;
+// Well below a server's usual deadlock_timeout of 1 s, so that whoever waits for us in a circle
+// never gets to look for a deadlock, and be its victim.
+constexpr std::chrono::milliseconds kLockWait{300};
 // Subqueries of one UNION ALL: few round trips, statements of bearable length.
 constexpr std::size_t kTablesPerStatement = 100;
 
@@ -45,13 +49,21 @@ std::vector<Oid> truncated(Connection& source, const CaptureSite& site,
     return oids;
 }
 
-void lock(Connection& source, const CapturedTables& tables, const std::vector<Oid>& oids) {
+void lock(Connection& source, const std::vector<const snapshot::TableInfo*>& tables) {
     std::string names;
-    for (const Oid oid : oids) {
-        names += (names.empty() ? "only " : ", only ") + tables.at(oid)->info.qualified();
+    for (const auto* table : tables) {
+        names += (names.empty() ? "only " : ", only ") + table->qualified();
     }
     if (names.empty()) return;
-    source.execute({"lock_changed", "lock table " + names + " in access share mode"});
+    source.execute({"lock_changed", fmt::format("set local lock_timeout to {}; lock table {} in "
+                                                "access share mode",
+                                                kLockWait.count(), names)});
+}
+
+void lock(Connection& source, const CapturedTables& tables, const std::vector<Oid>& oids) {
+    std::vector<const snapshot::TableInfo*> infos;
+    for (const Oid oid : oids) infos.push_back(&tables.at(oid)->info);
+    lock(source, infos);
 }
 
 /// What the window holds of these tables; those without changes are left out.
@@ -128,6 +140,16 @@ std::int64_t Window::rows() const {
     return sum;
 }
 
+void hold_tables(Connection& source, const Window& window) {
+    std::vector<const snapshot::TableInfo*> infos;
+    for (const auto& pending : window.tables) infos.push_back(&pending.table->info);
+    lock(source, infos);
+}
+
+bool stood_in_line(const Error& error) {
+    return error.sqlstate() == "55P03" || error.sqlstate() == "40P01";
+}
+
 bool truncated_since(Connection& source, const CaptureSite& site, Oid table,
                      const std::string& snapshot) {
     return source
@@ -148,14 +170,20 @@ std::string not_visible_in(const std::string& snapshot, const std::string& alias
 Window open_window(Connection& source, const CaptureSite& site, const CapturedTables& tables,
                    const FreshTables& fresh, const std::string& from) {
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
-        auto window = try_open(source, site, tables, fresh, from);
-        if (!window.to.empty()) return window;
+        try {
+            auto window = try_open(source, site, tables, fresh, from);
+            if (!window.to.empty()) return window;
+        } catch (const Error& error) {
+            if (!stood_in_line(error) || error.poisons_connection()) throw;
+        }
         source.execute({"rollback", "rollback"});
     }
-    throw Error("tables were truncated on the source each time a window of changes was opened")
+    throw Error(
+        "tables were locked or truncated on the source each time a window of changes was "
+        "opened")
         .retryable(true)
         .exit_code(io::ExitCode::stopped)
-        .hint("run again when fewer TRUNCATE statements are going on");
+        .hint("run again when no ALTER TABLE, VACUUM FULL or TRUNCATE is going on");
 }
 
 void flush(Connection& source, const std::string& wal_position) {

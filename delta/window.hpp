@@ -54,6 +54,14 @@ using FreshTables = std::set<snapshot::Oid>;
 Window open_window(io::Connection& source, const CaptureSite& site, const CapturedTables& tables,
                    const FreshTables& fresh, const std::string& from);
 
+/// Locks the window's tables against TRUNCATE in another session that shares its snapshot.
+/// Throws: io::Error, see stood_in_line().
+void hold_tables(io::Connection& source, const Window& window);
+
+/// True if a lock was not to be had within a moment: to wait longer might hold up a transaction of
+/// the application that waits for us. Let go of everything, then try again.
+bool stood_in_line(const io::Error& error);
+
 /// Sees to it that the source's WAL is on disk up to a position at which a snapshot was taken: a
 /// source that crashes must not forget what the target has, nor use again transaction ids that the
 /// snapshot counts as seen. Requires: not in a transaction.

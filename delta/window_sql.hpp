@@ -8,7 +8,9 @@
 namespace pghaul::delta {
 
 /// $1 schema, $2 name prefix. Rows: OID of every captured table whose delta table has pages.
-/// The file's size is no matter of snapshots, so what a snapshot shows is never missed.
+/// The file's size is no matter of snapshots, so what a snapshot shows is never missed. Asking for
+/// it locks the table: CASE sees to it that only our own are asked, whatever the planner finds
+/// cheap.
 inline constexpr io::Query kTouchedTables{"touched_tables", R"sql(
     select pg_catalog.substr(c.relname::pg_catalog.text, pg_catalog.length($2::pg_catalog.text) + 1)
                ::pg_catalog.int8
@@ -16,10 +18,14 @@ inline constexpr io::Query kTouchedTables{"touched_tables", R"sql(
       join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
      where n.nspname = $1
        and c.relkind = 'r'
-       and pg_catalog."left"(c.relname::pg_catalog.text, pg_catalog.length($2::pg_catalog.text)) = $2
-       and pg_catalog.substr(c.relname::pg_catalog.text,
-                             pg_catalog.length($2::pg_catalog.text) + 1) ~ '^[0-9]+$'
-       and pg_catalog.pg_relation_size(c.oid) > 0
+       and case
+               when pg_catalog."left"(c.relname::pg_catalog.text,
+                                      pg_catalog.length($2::pg_catalog.text)) = $2
+                and pg_catalog.substr(c.relname::pg_catalog.text,
+                                      pg_catalog.length($2::pg_catalog.text) + 1) ~ '^[0-9]+$'
+               then pg_catalog.pg_relation_size(c.oid) > 0
+               else false
+           end
      order by 1
 )sql"};
 
