@@ -134,7 +134,8 @@ class Repair {
     /// Looks for as many rows of each of these values as are wanted.
     void find_copies(const snapshot::TablePlan& plan,
                      const std::map<io::Hash128, std::int64_t>& wanted, Places& places) {
-        const auto tables = describe_tables(source_, readers_.session(Side::target), {plan});
+        const std::vector<snapshot::TablePlan> plans = {plan};
+        const auto tables = describe_tables(source_, readers_.session(Side::target), plans);
         const auto sql = read_rows_sql(tables.front(), plan.info.config_condition, "ctid");
         const auto before = places;
         const ReadItem item{"rows of " + plan.info.display(), 0,

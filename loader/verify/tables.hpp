@@ -50,8 +50,10 @@ struct VerifyTable {
 std::string read_rows_sql(const VerifyTable& table, const std::string& condition,
                           const std::string& first = "", const std::string& last = "");
 
-/// Asks both servers about the plan's tables.
+/// Asks both servers about the plan's tables. The result points into them.
 std::vector<VerifyTable> describe_tables(io::Connection& source, io::Connection& target,
                                          const std::vector<snapshot::TablePlan>& tables);
+std::vector<VerifyTable> describe_tables(io::Connection& source, io::Connection& target,
+                                         std::vector<snapshot::TablePlan>&& tables) = delete;
 
 }  // namespace pghaul::loader
