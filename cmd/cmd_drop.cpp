@@ -2,11 +2,15 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "cmd/commands.hpp"
 #include "cmd/only_job.hpp"
 #include "delta/capture.hpp"
+#include "delta/target_guards.hpp"
 #include "io/error.hpp"
+#include "io/progress.hpp"
+#include "loader/foreign_keys.hpp"
 
 namespace pghaul::cmd {
 namespace {
@@ -42,17 +46,29 @@ std::string job_on_source(Connection& source, const std::string& job) {
     return job;
 }
 
-void drop_on_source(const Options& options, const std::string& job, bool locked,
-                    const io::Interrupt& interrupt) {
-    auto source =
-        Connection::open(io::ConnInfo::parse(options.source),
-                         {"drop", "drop", "UTF8", std::chrono::seconds(10), {}}, interrupt);
-    const auto meant = options.target.empty() ? job_on_source(source, job) : job;
-    if (locked) {
-        snapshot::end_leftover_sessions(source, meant, interrupt);
-    } else {
-        refuse_while_running(source, meant);
+Connection open(const std::string& server, const io::Interrupt& interrupt) {
+    return Connection::open(io::ConnInfo::parse(server),
+                            {"drop", "drop", "UTF8", std::chrono::seconds(10), {}}, interrupt);
+}
+
+/// A job of that name may capture this source for a target that was not named; it must go on.
+bool belongs_to_another(Connection& source, const Options& options,
+                        const std::optional<snapshot::JobRecord>& record) {
+    const auto site = delta::find_site(source, options.job);
+    if (!site) return false;
+    const auto owner = delta::owner_of(source, *site);
+    if (record ? owner.job_id == record->job_id
+               : owner.target == io::ConnInfo::parse(options.target).display()) {
+        return false;
     }
+    spdlog::warn(
+        "the source {} is captured by another job named {}, for the target {}: that stays\n"
+        "HINT: if that one is over: pghaul drop --job {} with only --source",
+        source.server_name(), options.job, owner.target, options.job);
+    return true;
+}
+
+void drop_on_source(Connection& source, const std::string& meant, const io::Interrupt& interrupt) {
     const auto removed = delta::remove_all(source, meant, interrupt);
     if (removed.triggers == 0 && removed.objects == 0) {
         fmt::print("nothing of job {} on the source {}\n", meant, source.server_name());
@@ -64,11 +80,40 @@ void drop_on_source(const Options& options, const std::string& job, bool locked,
     if (removed.fence) fmt::print("the fence is gone: the source takes writes again\n");
 }
 
+bool is_switched_off(const snapshot::JobRecord& record) {
+    return record.capture && !record.cut_over && record.phase >= snapshot::Phase::indexed;
+}
+
+/// Catch-up has switched triggers off and taken foreign keys away; cutover would have undone that.
+void restore_target(const Options& options, snapshot::Journal& journal,
+                    const snapshot::JobRecord& record, Connection& source,
+                    const io::Interrupt& interrupt) {
+    if (!is_switched_off(record)) return;
+    constexpr int kStreams = 2;
+    const auto plan = journal.read_plan();
+    io::RunProgress progress;
+    loader::make_foreign_keys(
+        plan.foreign_keys, journal,
+        [&](const std::string&) { return open(options.target, interrupt); }, kStreams, progress);
+    auto target = open(options.target, interrupt);
+    loader::comment_foreign_keys(source, target, plan.foreign_keys);
+    for (const auto& left : delta::restore_user_triggers(source, target, plan)) {
+        spdlog::warn("{} stays switched off: the source has it no more", left);
+    }
+    for (const auto& problem : journal.problems()) {
+        spdlog::warn("{}: {}", problem.subject, problem.message);
+    }
+    fmt::print("triggers and foreign keys of the target are as on the source again\n");
+}
+
 }  // namespace
 
 io::ExitCode run_drop(Options options, io::Interrupt& interrupt) {
     if (options.target.empty()) {
-        drop_on_source(options, options.job, false, interrupt);
+        auto source = open(options.source, interrupt);
+        const auto job = job_on_source(source, options.job);
+        refuse_while_running(source, job);
+        drop_on_source(source, job, interrupt);
         fmt::print("copied data stays; the target was not named, so its journal stays too\n");
         return io::ExitCode::done;
     }
@@ -76,7 +121,14 @@ io::ExitCode run_drop(Options options, io::Interrupt& interrupt) {
     auto journal = open_journal(options, interrupt);
     journal.lock();  // a run in progress keeps what it needs
     const auto record = journal.find();
-    if (!options.source.empty()) drop_on_source(options, options.job, true, interrupt);
+    if (!options.source.empty()) {
+        auto source = open(options.source, interrupt);
+        if (record) restore_target(options, journal, *record, source, interrupt);
+        if (!belongs_to_another(source, options, record)) {
+            snapshot::end_leftover_sessions(source, options.job, interrupt);
+            drop_on_source(source, options.job, interrupt);
+        }
+    }
     if (!record) {
         fmt::print("nothing of {} in {}\n", named ? "job " + options.job : "pghaul",
                    journal.connection().server_name());
@@ -93,6 +145,13 @@ io::ExitCode run_drop(Options options, io::Interrupt& interrupt) {
             "job {} captures changes on the source {}, which was not named: its triggers still "
             "stand there\nHINT: pghaul drop --job {} --source …",
             options.job, record->source, options.job);
+        if (is_switched_off(*record)) {
+            spdlog::warn(
+                "triggers of the target's tables stay switched off and foreign keys may be "
+                "missing: "
+                "only the source knows them\n"
+                "HINT: alter table … enable trigger …; add the foreign keys");
+        }
     }
     fmt::print("copied data stays\n");
     return io::ExitCode::done;

@@ -238,6 +238,12 @@ std::optional<CaptureSite> find_site(Connection& source, const std::string& job)
     return CaptureSite{job, rows.string(0, 0)};
 }
 
+SiteOwner owner_of(Connection& source, const CaptureSite& site) {
+    const auto row = source.query_row(
+        {"read_site", fmt::format("select job_id, target from {}", state_table(site))});
+    return {row.string(0, 0), row.string(0, 1)};
+}
+
 CaptureSite make_site(Connection& source, const std::string& job, const std::string& job_id,
                       const std::string& target, const std::vector<TableInfo>& tables) {
     auto site = find_site(source, job);
@@ -258,11 +264,10 @@ CaptureSite make_site(Connection& source, const std::string& job, const std::str
         io::failpoint(io::Failpoint::capture_site_made);
         return *site;
     }
-    const auto state = source.query_row(
-        {"read_site", fmt::format("select job_id, target from {}", state_table(*site))});
-    if (state.text(0, 0) == job_id) return *site;
+    const auto owner = owner_of(source, *site);
+    if (owner.job_id == job_id) return *site;
     throw Error(fmt::format("another job named {} captures this source, for the target {}", job,
-                            state.text(0, 1)))
+                            owner.target))
         .exit_code(ExitCode::no_go)
         .hint(
             "give this job another name with --job; if that other one is over: pghaul drop "

@@ -30,6 +30,14 @@ bool is_captured(const snapshot::TableInfo& table);
 /// Where the job's objects are on the source, if it has any.
 std::optional<CaptureSite> find_site(io::Connection& source, const std::string& job);
 
+/// For which job it captures: the name alone does not tell it from another one of that name.
+struct SiteOwner {
+    std::string job_id;
+    /// The target, for people.
+    std::string target;
+};
+SiteOwner owner_of(io::Connection& source, const CaptureSite& site);
+
 /// Makes the schema and the job's own two tables unless they are there.
 /// job_id: tells this job from another of the same name into another target.
 /// Throws: io::Error (no_go) if such a job captures here, or if we may create nowhere.

@@ -82,8 +82,20 @@ TEST_P(LiveSource, RefusesAJobOfTheSameNameIntoAnotherTarget) {
     auto other = live_pair(GetParam(), "");
     other.source = pair.source;
     ASSERT_TRUE(exited(run_live(pair), 0));
-    EXPECT_TRUE(refused(run_live(other), 3, {"captures this source", pair.name, "--job"}));
+    const Arguments same_name = {"--job", pair.name};
+    EXPECT_TRUE(
+        refused(run_live(other, same_name), 3, {"captures this source", pair.name, "--job"}));
+    // Nor does its drop take the other's capture away, with or without its journal.
+    for (int i = 0; i < 2; ++i) {
+        const auto dropped = pghaul(
+            {"drop", "--source", other.source, "--target", other.target, "--job", pair.name});
+        EXPECT_TRUE(exited(dropped, 0));
+        EXPECT_TRUE(holds(dropped.err, "by another job"));
+        EXPECT_EQ(traces(as_superuser(other).target), "");
+    }
+    pair.source_sql("insert into t values (9, 'x');");
     EXPECT_TRUE(exited(run_live(pair), 0));
+    EXPECT_TRUE(same_rows(pair));
 }
 
 TEST_P(LiveSource, IsFreedByASecondDropAfterOneThatDied) {

@@ -34,10 +34,15 @@ TEST_P(LiveMove, BringsEveryChangeAndLeavesNothingBehind) {
     EXPECT_NE(traces(both.source), "");
     const auto dropped = drop(pair);
     EXPECT_TRUE(exited(dropped, 0));
+    EqualityOptions with_schema;
+    with_schema.sequences = false;  // set at cutover
+    with_schema.schema = true;
+    // The owner of the target database has by itself what was granted to it on the source.
+    with_schema.schema_dump_options = {"--no-privileges"};
+    EXPECT_EQ(compare_databases(both.source, both.target, with_schema), "");
     EXPECT_EQ(traces(both.source), "");
     EXPECT_EQ(traces(both.target), "");
     EXPECT_TRUE(exited(drop(pair), 0));
-    EXPECT_TRUE(same_rows(pair));
 }
 
 TEST_P(LiveMove, GoesStepByStepWithWritesBetween) {
