@@ -5,7 +5,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "delta/capture.hpp"
 #include "delta/slices.hpp"
@@ -61,15 +60,7 @@ CatchUp::CatchUp(CatchUpSetup setup, snapshot::Journal& journal)
 
 CatchUp::~CatchUp() = default;
 
-void CatchUp::lock_tables() {
-    begin_window(reader(), tables_);
-    begun_ = true;
-}
-
-bool CatchUp::any_changes() { return delta::any_changes(cleaner(), setup_.site, tables_, from_); }
-
 void CatchUp::close() noexcept {
-    begun_ = false;
     applier_.reset();
     reader_.reset();
     cleaner_.reset();
@@ -99,8 +90,7 @@ WindowResult CatchUp::apply_window(const AtMoment& at_its_end) {
 WindowResult CatchUp::try_window(const AtMoment& at_its_end) {
     const auto opened = Clock::now();
     std::optional<Slices> slices;
-    const bool begun = std::exchange(begun_, false);
-    const Window window = open(slices, begun);
+    const Window window = open(slices);
     failpoint(Failpoint::window_opened);
     setup_.progress.pending_rows = window.rows();
     WindowResult result{window.rows(), slices.has_value(), {}};
@@ -121,13 +111,12 @@ WindowResult CatchUp::try_window(const AtMoment& at_its_end) {
     one_moment_ = true;
     fresh_.clear();
     measure(window, opened);
-    if (!begun) remove_applied(window);
+    remove_applied(window);
     return result;
 }
 
 /// slices: gets the sessions that apply it, if it is too large for one transaction.
-Window CatchUp::open(std::optional<Slices>& slices, bool begun) {
-    if (begun) return open_window(reader(), setup_.site, tables_, fresh_, from_, true);
+Window CatchUp::open(std::optional<Slices>& slices) {
     for (int turn = 0;; ++turn) {
         const auto window = open_window(reader(), setup_.site, tables_, fresh_, from_);
         if (window.rows() <= setup_.limits.whole_rows || turn == kTurns) return window;
