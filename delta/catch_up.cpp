@@ -60,6 +60,23 @@ CatchUp::CatchUp(CatchUpSetup setup, snapshot::Journal& journal)
 
 CatchUp::~CatchUp() = default;
 
+WindowResult CatchUp::drain(Connection& locker) {
+    const auto opened = Clock::now();
+    writer();
+    applier_.emplace(locker, *writer_, setup_.site, setup_.plan.encoding, *streams_.front(),
+                     setup_.interrupt);
+    const Window window = locked_window(locker, setup_.site, tables_, from_);
+    if (!window.empty()) {
+        flush(cleaner(), window.wal_position);
+        apply_whole(window);
+    }
+    from_ = window.to;
+    measure(window, opened);
+    // The locker's session is not ours to keep.
+    close();
+    return {window.rows(), false, Clock::now() - opened};
+}
+
 void CatchUp::close() noexcept {
     applier_.reset();
     reader_.reset();

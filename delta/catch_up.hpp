@@ -83,6 +83,11 @@ class CatchUp {
         }
     }
 
+    /// For cutover: applies everything that is left in one transaction, read by the session that
+    /// locks writers out (see locked_window()). The delta rows stay where they are.
+    /// locker: opened with apply_settings(). Throws: io::Error; nothing is retried.
+    WindowResult drain(io::Connection& locker);
+
     /// Ends the sessions on both servers; they come back when needed.
     void close() noexcept;
 

@@ -27,14 +27,11 @@ constexpr int kWindowsBeforeLock = 20;
 constexpr milliseconds kLockTimeout{5000};
 
 Connection open_locker(const CutoverSetup& setup) {
+    auto settings = apply_settings();
     // If we vanish without a word, the server ends this session and with it the writers' wait.
-    const auto limit = std::to_string(setup.max_pause.count());
-    return Connection::open(setup.source,
-                            {setup.job,
-                             "cutover",
-                             "UTF8",
-                             kLockTimeout,
-                             {{"idle_in_transaction_session_timeout", limit}}},
+    settings.emplace_back("idle_in_transaction_session_timeout",
+                          std::to_string(setup.max_pause.count()));
+    return Connection::open(setup.source, {setup.job, "cutover", "UTF8", kLockTimeout, settings},
                             setup.interrupt);
 }
 
@@ -66,9 +63,9 @@ std::int64_t drain_and_fence(const CutoverSetup& setup, CatchUp& catch_up, Conne
     failpoint(Failpoint::cutover_locked);
     setup.check();
     std::int64_t changes = 0;
-    // The first window takes what was committed before the locks; a second one that holds nothing
+    // One window takes all that was committed before the locks; a second one that holds nothing
     // shows that this was all.
-    for (auto window = catch_up.apply_window();; window = catch_up.apply_window()) {
+    for (auto window = catch_up.drain(locker);; window = catch_up.drain(locker)) {
         check_pause(setup, began);
         if (window.rows == 0) break;
         changes += window.rows;

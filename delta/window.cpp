@@ -186,6 +186,21 @@ Window open_window(Connection& source, const CaptureSite& site, const CapturedTa
         .hint("run again when no ALTER TABLE, VACUUM FULL or TRUNCATE is going on");
 }
 
+Window locked_window(Connection& locker, const CaptureSite& site, const CapturedTables& tables,
+                     const std::string& from) {
+    const auto taken = locker.query_row(kTakeWindow);
+    Window window{from, taken.string(0, 1), taken.string(0, 0), taken.string(0, 2), {}};
+    auto pending = count_rows(locker, site, tables, touched(locker, site, tables), from);
+    for (const Oid oid : truncated(locker, site, tables, from)) {
+        auto& table = pending[oid];
+        table.table = tables.at(oid);
+        table.truncated = true;
+        table.only_inserts = false;
+    }
+    for (const auto& [oid, table] : pending) window.tables.push_back(table);
+    return window;
+}
+
 void flush(Connection& source, const std::string& wal_position) {
     // Left alone, the server may take long: what an open transaction writes it flushes at the next
     // checkpoint only.

@@ -67,6 +67,12 @@ bool stood_in_line(const io::Error& error);
 /// snapshot counts as seen. Requires: not in a transaction.
 void flush(io::Connection& source, const std::string& wal_position);
 
+/// The window up to now, seen by a session that holds the lock against writers on every table: each
+/// of its statements sees the same rows, and it reads without standing in line behind a TRUNCATE
+/// that waits for the lock. Requires: a READ COMMITTED transaction; its tables are not fresh.
+Window locked_window(io::Connection& locker, const CaptureSite& site, const CapturedTables& tables,
+                     const std::string& from);
+
 /// Whether the table was truncated after what the snapshot shows.
 bool truncated_since(io::Connection& source, const CaptureSite& site, snapshot::Oid table,
                      const std::string& snapshot);
