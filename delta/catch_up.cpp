@@ -5,7 +5,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "delta/capture.hpp"
 #include "delta/slices.hpp"
@@ -61,15 +60,24 @@ CatchUp::CatchUp(CatchUpSetup setup, snapshot::Journal& journal)
 
 CatchUp::~CatchUp() = default;
 
-void CatchUp::lock_tables() {
-    begin_window(reader(), tables_);
-    begun_ = true;
+WindowResult CatchUp::drain(Connection& locker) {
+    const auto opened = Clock::now();
+    writer();
+    applier_.emplace(locker, *writer_, setup_.site, setup_.plan.encoding, *streams_.front(),
+                     setup_.interrupt);
+    const Window window = locked_window(locker, setup_.site, tables_, from_);
+    if (!window.empty()) {
+        flush(cleaner(), window.wal_position);
+        apply_whole(window);
+    }
+    from_ = window.to;
+    measure(window, opened);
+    // The locker's session is not ours to keep.
+    close();
+    return {window.rows(), false, Clock::now() - opened};
 }
 
-bool CatchUp::any_changes() { return delta::any_changes(cleaner(), setup_.site, tables_, from_); }
-
 void CatchUp::close() noexcept {
-    begun_ = false;
     applier_.reset();
     reader_.reset();
     cleaner_.reset();
@@ -99,8 +107,7 @@ WindowResult CatchUp::apply_window(const AtMoment& at_its_end) {
 WindowResult CatchUp::try_window(const AtMoment& at_its_end) {
     const auto opened = Clock::now();
     std::optional<Slices> slices;
-    const bool begun = std::exchange(begun_, false);
-    const Window window = open(slices, begun);
+    const Window window = open(slices);
     failpoint(Failpoint::window_opened);
     setup_.progress.pending_rows = window.rows();
     WindowResult result{window.rows(), slices.has_value(), {}};
@@ -121,13 +128,12 @@ WindowResult CatchUp::try_window(const AtMoment& at_its_end) {
     one_moment_ = true;
     fresh_.clear();
     measure(window, opened);
-    if (!begun) remove_applied(window);
+    remove_applied(window);
     return result;
 }
 
 /// slices: gets the sessions that apply it, if it is too large for one transaction.
-Window CatchUp::open(std::optional<Slices>& slices, bool begun) {
-    if (begun) return open_window(reader(), setup_.site, tables_, fresh_, from_, true);
+Window CatchUp::open(std::optional<Slices>& slices) {
     for (int turn = 0;; ++turn) {
         const auto window = open_window(reader(), setup_.site, tables_, fresh_, from_);
         if (window.rows() <= setup_.limits.whole_rows || turn == kTurns) return window;

@@ -83,20 +83,17 @@ class CatchUp {
         }
     }
 
-    /// For cutover, before writers are locked out: begins the next window with all tables locked,
-    /// so that nobody who waits for a table stands before it. That window is applied in one
-    /// transaction, however large, and leaves its delta rows where they are. Throws: io::Error, see
-    /// stood_in_line().
-    void lock_tables();
-    /// Whether anything is captured that is not applied.
-    bool any_changes();
+    /// For cutover: applies everything that is left in one transaction, read by the session that
+    /// locks writers out (see locked_window()). The delta rows stay where they are.
+    /// locker: opened with apply_settings(). Throws: io::Error; nothing is retried.
+    WindowResult drain(io::Connection& locker);
 
     /// Ends the sessions on both servers; they come back when needed.
     void close() noexcept;
 
   private:
     WindowResult try_window(const AtMoment& at_its_end);
-    Window open(std::optional<Slices>& slices, bool begun);
+    Window open(std::optional<Slices>& slices);
     void apply_whole(const Window& window);
     void apply(const Window& window, const Pending& pending);
     void copy_fresh(const Window& window, const Pending& pending);
@@ -120,8 +117,6 @@ class CatchUp {
     FreshTables fresh_;
     std::vector<io::StreamProgress*> streams_;
     std::string from_;
-    /// The reader is in the transaction of a window that is not opened.
-    bool begun_ = false;
     /// The target shows exactly the source as of from_, not several moments after it.
     bool one_moment_ = false;
     std::optional<io::Connection> reader_;

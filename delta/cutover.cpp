@@ -27,14 +27,11 @@ constexpr int kWindowsBeforeLock = 20;
 constexpr milliseconds kLockTimeout{5000};
 
 Connection open_locker(const CutoverSetup& setup) {
+    auto settings = apply_settings();
     // If we vanish without a word, the server ends this session and with it the writers' wait.
-    const auto limit = std::to_string(setup.max_pause.count());
-    return Connection::open(setup.source,
-                            {setup.job,
-                             "cutover",
-                             "UTF8",
-                             kLockTimeout,
-                             {{"idle_in_transaction_session_timeout", limit}}},
+    settings.emplace_back("idle_in_transaction_session_timeout",
+                          std::to_string(setup.max_pause.count()));
+    return Connection::open(setup.source, {setup.job, "cutover", "UTF8", kLockTimeout, settings},
                             setup.interrupt);
 }
 
@@ -66,11 +63,13 @@ std::int64_t drain_and_fence(const CutoverSetup& setup, CatchUp& catch_up, Conne
     failpoint(Failpoint::cutover_locked);
     setup.check();
     std::int64_t changes = 0;
-    // One window takes all that was committed before the locks; that nothing is left shows it.
-    do {
-        changes += catch_up.apply_window().rows;
+    // One window takes all that was committed before the locks; a second one that holds nothing
+    // shows that this was all.
+    for (auto window = catch_up.drain(locker);; window = catch_up.drain(locker)) {
         check_pause(setup, began);
-    } while (catch_up.any_changes());
+        if (window.rows == 0) break;
+        changes += window.rows;
+    }
     failpoint(Failpoint::cutover_drained);
     setup.finish_data();
     check_pause(setup, began);
@@ -110,13 +109,10 @@ CutoverResult fence_off(const CutoverSetup& setup, CatchUp& catch_up) {
         catch_up_closely(catch_up);
         auto locker = open_locker(setup);
         io::Transaction transaction(locker, "isolation level read committed");
-        auto began = Clock::now();
+        const auto began = Clock::now();
         try {
-            catch_up.lock_tables();
-            began = Clock::now();
             lock_out_writers(locker, tables, setup.lock_budget);
         } catch (const Error& error) {
-            catch_up.close();
             if (!backoff.allows(error) || setup.interrupt.fired()) throw;
             const auto pause = backoff.next_pause();
             spdlog::info("{}\ntrying again ({} of {})", error.report(), backoff.failures(),

@@ -100,23 +100,13 @@ bool hold(Connection& source, const CapturedTables& tables, const std::vector<Oi
     });
 }
 
-std::vector<Oid> oids_of(const CapturedTables& tables) {
-    std::vector<Oid> oids;
-    for (const auto& [oid, table] : tables) oids.push_back(oid);
-    return oids;
-}
-
-/// LOCK takes no snapshot, so the one taken next is newer than the locks.
-void begin(Connection& source, const CapturedTables& tables, const std::vector<Oid>& oids) {
-    source.execute({"begin_window", "begin isolation level repeatable read read only"});
-    lock(source, tables, oids);
-}
-
 /// Empty `to`: a table was truncated between snapshot and lock; look again.
 Window try_open(Connection& source, const CaptureSite& site, const CapturedTables& tables,
-                const FreshTables& fresh, const std::string& from, bool begun) {
-    const auto before = begun ? oids_of(tables) : touched(source, site, tables);
-    if (!begun) begin(source, tables, before);
+                const FreshTables& fresh, const std::string& from) {
+    const auto before = touched(source, site, tables);
+    source.execute({"begin_window", "begin isolation level repeatable read read only"});
+    // LOCK takes no snapshot, so the one taken next is newer than the locks.
+    lock(source, tables, before);
     const auto taken = source.query_row(kTakeWindow);
     Window window{from, taken.string(0, 1), taken.string(0, 0), taken.string(0, 2), {}};
 
@@ -178,10 +168,10 @@ std::string not_visible_in(const std::string& snapshot, const std::string& alias
 }
 
 Window open_window(Connection& source, const CaptureSite& site, const CapturedTables& tables,
-                   const FreshTables& fresh, const std::string& from, bool begun) {
+                   const FreshTables& fresh, const std::string& from) {
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
         try {
-            auto window = try_open(source, site, tables, fresh, from, begun && attempt == 0);
+            auto window = try_open(source, site, tables, fresh, from);
             if (!window.to.empty()) return window;
         } catch (const Error& error) {
             if (!stood_in_line(error) || error.poisons_connection()) throw;
@@ -196,14 +186,19 @@ Window open_window(Connection& source, const CaptureSite& site, const CapturedTa
         .hint("run again when no ALTER TABLE, VACUUM FULL or TRUNCATE is going on");
 }
 
-void begin_window(Connection& source, const CapturedTables& tables) {
-    begin(source, tables, oids_of(tables));
-}
-
-bool any_changes(Connection& source, const CaptureSite& site, const CapturedTables& tables,
-                 const std::string& from) {
-    return !truncated(source, site, tables, from).empty() ||
-           !count_rows(source, site, tables, touched(source, site, tables), from).empty();
+Window locked_window(Connection& locker, const CaptureSite& site, const CapturedTables& tables,
+                     const std::string& from) {
+    const auto taken = locker.query_row(kTakeWindow);
+    Window window{from, taken.string(0, 1), taken.string(0, 0), taken.string(0, 2), {}};
+    auto pending = count_rows(locker, site, tables, touched(locker, site, tables), from);
+    for (const Oid oid : truncated(locker, site, tables, from)) {
+        auto& table = pending[oid];
+        table.table = tables.at(oid);
+        table.truncated = true;
+        table.only_inserts = false;
+    }
+    for (const auto& [oid, table] : pending) window.tables.push_back(table);
+    return window;
 }
 
 void flush(Connection& source, const std::string& wal_position) {

@@ -50,19 +50,9 @@ using FreshTables = std::set<snapshot::Oid>;
 
 /// Begins a transaction on the source whose snapshot is the window's end, with the changed tables
 /// locked against TRUNCATE (which would empty them for an older snapshot too).
-/// begun: by begin_window(); else source is not in a transaction. Throws: io::Error.
+/// Requires: source not in a transaction. Throws: io::Error.
 Window open_window(io::Connection& source, const CaptureSite& site, const CapturedTables& tables,
-                   const FreshTables& fresh, const std::string& from, bool begun = false);
-
-/// Begins the transaction of a window and locks all tables in it, but takes no snapshot yet.
-/// Whoever wants a table for himself from now on waits behind it, so the window can be opened while
-/// writers are locked out: a TRUNCATE that waits for that lock does not stand in its way. Throws:
-/// io::Error, see stood_in_line().
-void begin_window(io::Connection& source, const CapturedTables& tables);
-
-/// Whether anything is captured and committed that `from` does not show. Reads no user's table.
-bool any_changes(io::Connection& source, const CaptureSite& site, const CapturedTables& tables,
-                 const std::string& from);
+                   const FreshTables& fresh, const std::string& from);
 
 /// Locks the window's tables against TRUNCATE in another session that shares its snapshot.
 /// Throws: io::Error, see stood_in_line().
@@ -76,6 +66,12 @@ bool stood_in_line(const io::Error& error);
 /// source that crashes must not forget what the target has, nor use again transaction ids that the
 /// snapshot counts as seen. Requires: not in a transaction.
 void flush(io::Connection& source, const std::string& wal_position);
+
+/// The window up to now, seen by a session that holds the lock against writers on every table: each
+/// of its statements sees the same rows, and it reads without standing in line behind a TRUNCATE
+/// that waits for the lock. Requires: a READ COMMITTED transaction; its tables are not fresh.
+Window locked_window(io::Connection& locker, const CaptureSite& site, const CapturedTables& tables,
+                     const std::string& from);
 
 /// Whether the table was truncated after what the snapshot shows.
 bool truncated_since(io::Connection& source, const CaptureSite& site, snapshot::Oid table,
