@@ -8,6 +8,7 @@
 
 #include "delta/capture.hpp"
 #include "delta/slices.hpp"
+#include "delta/window_sql.hpp"
 #include "io/backoff.hpp"
 #include "io/failpoint.hpp"
 #include "io/transaction.hpp"
@@ -24,6 +25,8 @@ using Clock = std::chrono::steady_clock;
 // An empty window only refreshes the journal's idea of the lag, this often.
 constexpr std::chrono::seconds kIdleMark{10};
 constexpr std::int64_t kRemovedBeforeVacuum = 10'000;
+constexpr std::int64_t kMuchToGiveBack = std::int64_t{64} << 20;
+constexpr std::chrono::minutes kShrinkEvery{1};
 constexpr std::chrono::minutes kLockTimeout{1};
 // A TRUNCATE that waits for a window to end gets its turn in between, so often; where they never
 // cease, the one session that holds the window applies it alone.
@@ -289,14 +292,25 @@ void CatchUp::remove_applied(const Window& window) {
     if (!window.empty()) failpoint(Failpoint::window_deltas_removed);
 }
 
-/// Keeps a delta table as small as what it holds. VACUUM blocks no writer; its short lock for
-/// giving pages back is given up as soon as somebody waits.
+/// Keeps a delta table as small as what it holds. VACUUM blocks no writer. To give pages back to
+/// the system it needs a moment in which no transaction that wrote to the table is open, and waits
+/// five seconds for one: so it is let to where there is none now, and time or much to give back.
 void CatchUp::vacuum(snapshot::Oid table, bool idle) {
     const auto found = removed_since_vacuum_.find(table);
     if (!idle && found->second < kRemovedBeforeVacuum) return;
-    removed_since_vacuum_.erase(found);
+    const auto name = delta_table(setup_.site, table);
     try {
-        cleaner().execute({"vacuum_deltas", "vacuum " + delta_table(setup_.site, table)});
+        const auto state = cleaner().query_row(kDeltaState, {name});
+        const bool large = state.integer(0, 0) >= kMuchToGiveBack;
+        const bool written_to = state.boolean(0, 1);
+        const bool shrink =
+            !written_to && (idle || (large && Clock::now() - last_shrink_ >= kShrinkEvery));
+        // Left to autovacuum, then.
+        if (!shrink && cleaner().server_major() < 12) return;
+        removed_since_vacuum_.erase(found);
+        if (shrink) last_shrink_ = Clock::now();
+        cleaner().execute(
+            {"vacuum_deltas", (shrink ? "vacuum " : "vacuum (truncate off) ") + name});
     } catch (const Error& error) {
         if (error.poisons_connection()) throw;
         spdlog::debug("{}", error.report());

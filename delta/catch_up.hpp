@@ -127,6 +127,7 @@ class CatchUp {
     std::map<snapshot::Oid, std::int64_t> removed_since_vacuum_;
     std::chrono::steady_clock::time_point last_opened_;
     std::chrono::steady_clock::time_point last_mark_;
+    std::chrono::steady_clock::time_point last_shrink_;
 };
 
 }  // namespace pghaul::delta

@@ -57,6 +57,19 @@ inline constexpr io::Query kFlush{"flush_wal", R"sql(
     commit
 )sql"};
 
-inline constexpr std::array kWindowQueries = {kTouchedTables, kTakeWindow, kIsFlushed, kSameFile};
+/// $1 delta table. One row: its size in bytes; whether a transaction that wrote to it is open.
+inline constexpr io::Query kDeltaState{"delta_state", R"sql(
+    select pg_catalog.pg_relation_size(d.oid),
+           exists (select 1
+                     from pg_catalog.pg_locks as l
+                     join pg_catalog.pg_database as b on b.oid = l.database
+                    where l.relation = d.oid
+                      and b.datname = pg_catalog.current_database()
+                      and l.mode = 'RowExclusiveLock')
+      from (select pg_catalog.to_regclass($1)::pg_catalog.oid as oid) as d
+)sql"};
+
+inline constexpr std::array kWindowQueries = {kTouchedTables, kTakeWindow, kIsFlushed, kSameFile,
+                                              kDeltaState};
 
 }  // namespace pghaul::delta

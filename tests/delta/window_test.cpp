@@ -240,6 +240,20 @@ TEST_P(Windows, GiveWayToTransactionsThatTruncateSeveralTables) {
     EXPECT_TRUE(pair.equal());
 }
 
+/// To give pages back, VACUUM waits five seconds for writers to end.
+TEST_P(Windows, AreNotHeldUpByCleaningWhatWritersHold) {
+    LivePair pair(GetParam(), "create table t (id int primary key);");
+    auto open = writer(pair);
+    run(open, "begin; insert into public.t values (-1)");
+    pair.source("insert into t select generate_series(1, 20000);");
+    const auto begun = std::chrono::steady_clock::now();
+    pair.catch_up();
+    pair.catch_up();
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(4));
+    EXPECT_EQ(pair.captured_of("t"), "0");
+    run(open, "rollback");
+}
+
 TEST_P(Windows, NeedNotWaitForTransactionsThatAreOpen) {
     LivePair pair(GetParam(), "create table t (id int primary key, v text);");
     auto open = writer(pair);
