@@ -267,7 +267,9 @@ def write_results(name, results):
     stamp = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     path = folder / f"{name}-{stamp}.json"
     unfinished = path.with_suffix(".tmp")
-    unfinished.write_text(json.dumps(results, indent=2) + "\n")
+    # Commands as one would type them in the checkout.
+    text = json.dumps(results, indent=2).replace(f"{REPOSITORY}/", "")
+    unfinished.write_text(text + "\n")
     unfinished.rename(path)
     print(f"written: {path.relative_to(REPOSITORY)}")
 
