@@ -13,7 +13,7 @@
 
 namespace pghaul::cmd {
 
-enum class Command { plan, run, follow, cutover, verify, status, drop };
+enum class Command { plan, run, follow, cutover, verify, status, drop, agent };
 enum class ProgressMode { automatic, bar, plain, json, none };
 /// How far a run goes. `current` only with capture.
 enum class Until { captured, copied, indexed, current };
@@ -23,6 +23,8 @@ struct Options {
 
     std::string source;  // libpq connection string
     std::string target;
+    /// run: the command that starts an agent beside the source; empty: rows come directly.
+    std::string source_via;
     std::string job;  // the source database's name unless given; empty: the target's only one
 
     snapshot::Selection selection;

@@ -22,7 +22,8 @@ void run_streams(RunContext& run, loader::WorkQueue& queue, const std::string& e
                                   run.facts.maintenance_work_mem_kb,
                                   run.options.no_owner,
                                   run.options.no_privileges,
-                                  truncated_since};
+                                  truncated_since,
+                                  run.via ? &*run.via : nullptr};
     {
         const Alarm alarm(run.deadline, [&] { queue.stop(); });
         std::deque<loader::Lane> lanes;

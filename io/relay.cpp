@@ -7,36 +7,56 @@
 #include "io/block.hpp"
 
 namespace pghaul::io {
+namespace {
 
-std::uint64_t relay(CopyReader& reader, CopyWriter& writer, std::size_t blocks_in_flight,
+struct Place {
+    Block block;
+    /// For what a packed block leaves behind when it is unpacked.
+    std::vector<char> spare;
+};
+
+// One giant row must not keep its room for the rest of the stream.
+void let_go_if_giant(std::vector<char>& bytes) {
+    if (bytes.capacity() > 4 * kBlockBytes) std::vector<char>().swap(bytes);
+}
+
+}  // namespace
+
+std::uint64_t relay(BlockReader& reader, CopyWriter& writer, std::size_t blocks_in_flight,
                     StreamProgress& progress, const Interrupt& interrupt) {
-    // The pipeline has at most blocks_in_flight tokens and both filters keep order, so a block is
+    // The pipeline has at most blocks_in_flight tokens and its ends keep order, so a block is
     // written before its place in the ring is filled again.
-    std::vector<Block> ring(blocks_in_flight);
+    std::vector<Place> ring(blocks_in_flight);
     std::size_t next = 0;
     std::uint64_t bytes = 0;
-    const auto read = [&](tbb::flow_control& control) -> Block* {
+    const auto read = [&](tbb::flow_control& control) -> Place* {
         interrupt.check();
-        Block& block = ring[next++ % ring.size()];
-        block.bytes.clear();
-        block.messages = 0;
-        if (!reader.read(block)) {
+        Place& place = ring[next++ % ring.size()];
+        place.block.bytes.clear();
+        place.block.messages = 0;
+        if (!reader.read(place.block)) {
             control.stop();
             return nullptr;
         }
-        return &block;
+        return &place;
     };
-    const auto write = [&](Block* block) {
-        writer.write(*block);
-        bytes += block->bytes.size();
-        progress.add_bytes(block->bytes.size());
-        // One giant row must not keep its room for the rest of the stream.
-        if (block->bytes.capacity() > 4 * kBlockBytes) std::vector<char>().swap(block->bytes);
+    const auto unpack = [&](Place* place) {
+        reader.unpack(place->block, place->spare);
+        return place;
+    };
+    const auto write = [&](Place* place) {
+        auto& raw = place->block.bytes;
+        writer.write(place->block);
+        bytes += raw.size();
+        progress.add_bytes(raw.size());
+        let_go_if_giant(raw);
+        let_go_if_giant(place->spare);
     };
     tbb::parallel_pipeline(
         blocks_in_flight,
-        tbb::make_filter<void, Block*>(tbb::filter_mode::serial_in_order, read) &
-            tbb::make_filter<Block*, void>(tbb::filter_mode::serial_in_order, write));
+        tbb::make_filter<void, Place*>(tbb::filter_mode::serial_in_order, read) &
+            tbb::make_filter<Place*, Place*>(tbb::filter_mode::parallel, unpack) &
+            tbb::make_filter<Place*, void>(tbb::filter_mode::serial_in_order, write));
     return bytes;
 }
 

@@ -1,11 +1,11 @@
-// Carries a COPY stream from a reader to a writer, reading and writing at the same time: an oneTBB
-// pipeline with a bounded number of blocks in flight.
+// Carries a COPY stream from a reader to a writer, reading, unpacking and writing at the same time:
+// an oneTBB pipeline with a bounded number of blocks in flight.
 // Thread: the caller's; it should be inside a task_arena with two slots, so that both overlap.
 #pragma once
 
 #include <cstdint>
 
-#include "io/copy_reader.hpp"
+#include "io/copy_source.hpp"
 #include "io/copy_writer.hpp"
 #include "io/interrupt.hpp"
 #include "io/progress.hpp"
@@ -15,9 +15,9 @@ namespace pghaul::io {
 /// Enough to ride out a pause of either server of some milliseconds; 8 * 256 kB = 2 MB per stream.
 inline constexpr std::size_t kBlocksInFlight = 8;
 
-/// Carries all blocks; the caller finishes the writer. Returns the bytes.
+/// Carries all blocks; the caller finishes the writer. Returns the bytes, unpacked.
 /// Throws: Error; Interrupted.
-std::uint64_t relay(CopyReader& reader, CopyWriter& writer, std::size_t blocks_in_flight,
+std::uint64_t relay(BlockReader& reader, CopyWriter& writer, std::size_t blocks_in_flight,
                     StreamProgress& progress, const Interrupt& interrupt);
 
 }  // namespace pghaul::io
