@@ -12,6 +12,7 @@ namespace pghaul::cmd {
 void run_streams(RunContext& run, loader::WorkQueue& queue, const std::string& exported,
                  int snapshot_number, const std::function<bool(snapshot::Oid)>& truncated_since) {
     const int jobs = run.options.jobs;
+    loader::ReadBack read_back(run.options.job, run.plan.encoding);
     const loader::LaneSetup setup{run.source,
                                   run.target,
                                   run.plan,
@@ -23,6 +24,8 @@ void run_streams(RunContext& run, loader::WorkQueue& queue, const std::string& e
                                   run.options.no_owner,
                                   run.options.no_privileges,
                                   truncated_since,
+                                  read_back,
+                                  run.options.verify != VerifyMode::none,
                                   run.via ? &*run.via : nullptr};
     {
         const Alarm alarm(run.deadline, [&] { queue.stop(); });

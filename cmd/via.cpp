@@ -22,7 +22,7 @@ void set_up_agents(RunContext& run) {
                                      &run.progress.received_bytes});
     retry(run, "agent", [&] {
         io::AgentSession agent(*run.via, run.source,
-                               {run.options.job, "agent", "UTF8", kLockTimeout, {}}, run.interrupt);
+                               {run.options.job, "probe", "UTF8", kLockTimeout, {}}, run.interrupt);
         const auto there = agent.query_value(kServerProcess, {});
         const auto here = run.open_source("plan").query_value(kServerProcess);
         if (there == here) return;

@@ -9,12 +9,6 @@
 namespace pghaul::io {
 namespace {
 
-struct Place {
-    Block block;
-    /// For what a packed block leaves behind when it is unpacked.
-    std::vector<char> spare;
-};
-
 // One giant row must not keep its room for the rest of the stream.
 void let_go_if_giant(std::vector<char>& bytes) {
     if (bytes.capacity() > 4 * kBlockBytes) std::vector<char>().swap(bytes);
@@ -22,42 +16,52 @@ void let_go_if_giant(std::vector<char>& bytes) {
 
 }  // namespace
 
-std::uint64_t relay(BlockReader& reader, CopyWriter& writer, std::size_t blocks_in_flight,
-                    StreamProgress& progress, const Interrupt& interrupt) {
-    // The pipeline has at most blocks_in_flight tokens and its ends keep order, so a block is
-    // written before its place in the ring is filled again.
-    std::vector<Place> ring(blocks_in_flight);
+RelayResult relay(BlockReader& reader, CopyWriter& writer, RowForm form,
+                  std::size_t blocks_in_flight, StreamProgress& progress,
+                  const Interrupt& interrupt) {
+    struct Carried {
+        Block block;
+        /// For what a packed block leaves behind when it is unpacked.
+        std::vector<char> spare;
+        RowSum rows;
+    };
+    // The pipeline has at most blocks_in_flight tokens and the outer filters keep order, so a block
+    // is written before its place in the ring is filled again.
+    std::vector<Carried> ring(blocks_in_flight);
     std::size_t next = 0;
-    std::uint64_t bytes = 0;
-    const auto read = [&](tbb::flow_control& control) -> Place* {
+    RelayResult result;
+    const auto read = [&](tbb::flow_control& control) -> Carried* {
         interrupt.check();
-        Place& place = ring[next++ % ring.size()];
-        place.block.bytes.clear();
-        place.block.messages = 0;
-        if (!reader.read(place.block)) {
+        Carried& carried = ring[next++ % ring.size()];
+        carried.block.bytes.clear();
+        carried.block.messages = 0;
+        if (!reader.read(carried.block)) {
             control.stop();
             return nullptr;
         }
-        return &place;
+        return &carried;
     };
-    const auto unpack = [&](Place* place) {
-        reader.unpack(place->block, place->spare);
-        return place;
+    const auto unpack_and_sum_up = [&](Carried* carried) {
+        reader.unpack(carried->block, carried->spare);
+        carried->rows = sum_of_block(carried->block, form);
+        return carried;
     };
-    const auto write = [&](Place* place) {
-        auto& raw = place->block.bytes;
-        writer.write(place->block);
-        bytes += raw.size();
-        progress.add_bytes(raw.size());
-        let_go_if_giant(raw);
-        let_go_if_giant(place->spare);
+    const auto write = [&](Carried* carried) {
+        auto& bytes = carried->block.bytes;
+        writer.write(carried->block);
+        result.bytes += bytes.size();
+        result.rows.add(carried->rows);
+        progress.add_bytes(bytes.size());
+        let_go_if_giant(bytes);
+        let_go_if_giant(carried->spare);
     };
+    using tbb::filter_mode;
     tbb::parallel_pipeline(
         blocks_in_flight,
-        tbb::make_filter<void, Place*>(tbb::filter_mode::serial_in_order, read) &
-            tbb::make_filter<Place*, Place*>(tbb::filter_mode::parallel, unpack) &
-            tbb::make_filter<Place*, void>(tbb::filter_mode::serial_in_order, write));
-    return bytes;
+        tbb::make_filter<void, Carried*>(filter_mode::serial_in_order, read) &
+            tbb::make_filter<Carried*, Carried*>(filter_mode::parallel, unpack_and_sum_up) &
+            tbb::make_filter<Carried*, void>(filter_mode::serial_in_order, write));
+    return result;
 }
 
 }  // namespace pghaul::io

@@ -11,6 +11,7 @@
 #include "io/connection.hpp"
 #include "io/progress.hpp"
 #include "loader/lane_source.hpp"
+#include "loader/read_back.hpp"
 #include "loader/work_queue.hpp"
 #include "snapshot/journal.hpp"
 
@@ -34,6 +35,10 @@ struct LaneSetup {
     bool no_privileges = false;
     /// See CopyRequest; empty without capture.
     std::function<bool(snapshot::Oid)> truncated_since;
+    /// What the queue asks for with Work::Kind::read_back.
+    ReadBack& read_back;
+    /// Large objects are read again in the transaction that makes them.
+    bool read_objects_back = false;
     /// How agents that bring the rows are started; null: rows come over connections of our own.
     const io::AgentCommand* via = nullptr;
 };
@@ -49,6 +54,7 @@ class Lane {
     void perform_with_retry(const Work& work);
     void perform(const Work& work);
     void copy(const Work& work);
+    void finish_in_copy(const Work& work, const snapshot::TablePlan& table, const io::RowSum& sent);
     void copy_objects(const Work& work);
     bool settled(const Work& work);
     io::Connection& target();

@@ -256,7 +256,8 @@ TEST_F(SourceVia, NamesWhatALoginScriptPrints) {
     EXPECT_TRUE(refused(result, 1, {"'Welcome to dbhost!'", ".bashrc"}));
     EXPECT_TRUE(refused(run(pair, via("head -c 5000 /dev/zero; sleep 5")), 1, {"printed"}));
     EXPECT_TRUE(refused(run(pair, via("exec cat")), 1, {"'pghaul 1 "}));
-    const auto noisy = run(pair, via("echo 'Welcome to dbhost!' >&2; exec " + agent_command()));
+    const auto noisy =
+        run(pair, via("echo 'Welcome to dbhost!' >&2; exec " + agent_command(), {"-j", "1"}));
     EXPECT_TRUE(exited(noisy, 0));
     EXPECT_TRUE(holds(noisy.err, "agent (read 1): Welcome to dbhost!"));
     EXPECT_TRUE(equal(pair, true));

@@ -21,14 +21,14 @@ class CopyChunkTest : public test::TwoDatabases {
         io::Transaction reading(source, "isolation level repeatable read read only");
         io::Transaction writing(target);
         io::DirectSource rows_of_source(source);
-        const auto rows = copy_chunk(
+        const auto sent = copy_chunk(
             rows_of_source, target,
             {plan, plan.chunks[static_cast<std::size_t>(chunk)], plan_.encoding, lock_table},
             ticket(), progress_, interrupt_);
         client_encodings_ =
             source.parameter("client_encoding") + " " + target.parameter("client_encoding");
         writing.commit();
-        return rows;
+        return static_cast<std::int64_t>(sent.rows);
     }
     std::int64_t copy_all() {
         std::int64_t rows = 0;
