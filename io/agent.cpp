@@ -28,10 +28,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kMostBlocksInFlight = 64;
 
-std::uint32_t raw(FrameKind kind) { return static_cast<std::uint32_t>(kind); }
-
-std::string_view view(const std::vector<char>& bytes) { return {bytes.data(), bytes.size()}; }
-
 struct Request {
     std::uint32_t kind = 0;
     std::vector<char> payload;
@@ -42,8 +38,7 @@ struct Request {
 class Inbox {
   public:
     Inbox(int in, FrameWriter& out, Interrupt& interrupt)
-        : in_(in),
-          out_(out),
+        : out_(out),
           interrupt_(interrupt),
           reader_(in, [this](int fd, short events) { wait(fd, events); }),
           thread_([this] { body(); }) {}
@@ -113,7 +108,6 @@ class Inbox {
         }
     }
 
-    int in_;
     FrameWriter& out_;
     Interrupt& interrupt_;
     FrameReader reader_;

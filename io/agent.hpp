@@ -1,6 +1,7 @@
 // The agent's side of the pipe: one connection to the source, one request after another, COPY
 // streams packed and sent as they come. What it says is in agent_protocol.hpp.
 // It ends when its input does, and its session on the server with it; it listens nowhere.
+// Requires: SIGPIPE is ignored.
 #pragma once
 
 #include <string>

@@ -21,6 +21,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "io/connection.hpp"
 #include "io/error.hpp"
@@ -47,6 +48,12 @@ enum class FrameKind : std::uint32_t {
     failed = 107,
     heartbeat = 108,
 };
+
+/// As frame_pipe.hpp takes it.
+inline std::uint32_t raw(FrameKind kind) { return static_cast<std::uint32_t>(kind); }
+inline std::string_view view(const std::vector<char>& bytes) {
+    return {bytes.data(), bytes.size()};
+}
 
 struct Hello {
     int protocol = 0;

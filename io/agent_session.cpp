@@ -29,10 +29,6 @@ constexpr const char* kCommandHint =
     "the command must start 'pghaul agent' of this version without asking or printing anything; "
     "try it by hand with </dev/null (full path? keys? quoting?)";
 
-std::uint32_t raw(FrameKind kind) { return static_cast<std::uint32_t>(kind); }
-
-std::string_view view(const std::vector<char>& bytes) { return {bytes.data(), bytes.size()}; }
-
 /// What is sent to the agent. PGPASSWORD belongs to this side, so it goes along as part of
 /// --source; all else that is left out is for the agent's host to know.
 ConnInfo info_for_agent(ConnInfo info) {
@@ -124,7 +120,8 @@ void AgentSession::shake_hands() {
     std::optional<Hello> hello;
     try {
         writer_.write_text(hello_line(kPghaulHello, command_.version));
-        hello = parse_hello(kAgentHello, reader_.read_line(kLongestHello, line));
+        reader_.read_line(kLongestHello, line);
+        hello = parse_hello(kAgentHello, line);
     } catch (const PipeEnded&) {
         if (line.empty()) throw death("agent");
     }

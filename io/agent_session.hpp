@@ -3,6 +3,7 @@
 // What the agent says (agent_protocol.hpp) becomes what a connection of our own would have said:
 // the server's errors arrive with all their properties; the agent's death, silence or garbage is an
 // Error that is retryable and poisons.
+// Requires: SIGPIPE is ignored.
 // Owner: a stream. Destroying it ends the agent, and with it the agent's session on the server.
 // Thread: one at a time.
 #pragma once

@@ -79,14 +79,11 @@ void FrameReader::read_exactly(char* to, std::size_t size) {
     }
 }
 
-std::string FrameReader::read_line(std::size_t limit, std::string& seen) {
-    while (seen.size() < limit) {
-        char next = 0;
+void FrameReader::read_line(std::size_t limit, std::string& line) {
+    for (char next = 0; line.size() < limit; line += next) {
         read_exactly(&next, 1);
-        if (next == '\n') break;
-        seen += next;
+        if (next == '\n') return;
     }
-    return seen;
 }
 
 std::uint32_t FrameReader::read(std::vector<char>& payload) {

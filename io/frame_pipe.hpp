@@ -36,9 +36,9 @@ class FrameReader {
   public:
     FrameReader(int fd, Wait wait) : fd_(fd), wait_(std::move(wait)) {}
 
-    /// The bytes up to a line end, which is taken off; after `limit` bytes without one, those.
-    /// Throws: PipeEnded; then `seen` holds what came before it.
-    std::string read_line(std::size_t limit, std::string& seen);
+    /// Appends the bytes up to a line end, which is taken off, but no more than `limit`.
+    /// Throws: PipeEnded; then `line` holds what came before it.
+    void read_line(std::size_t limit, std::string& line);
     /// Reads a frame; returns its kind. Throws: PipeEnded; Error (garbage).
     std::uint32_t read(std::vector<char>& payload);
 

@@ -43,6 +43,7 @@ RelayResult relay(BlockReader& reader, CopyWriter& writer, RowForm form,
     };
     const auto unpack_and_sum_up = [&](Carried* carried) {
         reader.unpack(carried->block, carried->spare);
+        let_go_if_giant(carried->spare);
         carried->rows = sum_of_block(carried->block, form);
         return carried;
     };
@@ -53,7 +54,6 @@ RelayResult relay(BlockReader& reader, CopyWriter& writer, RowForm form,
         result.rows.add(carried->rows);
         progress.add_bytes(bytes.size());
         let_go_if_giant(bytes);
-        let_go_if_giant(carried->spare);
     };
     using tbb::filter_mode;
     tbb::parallel_pipeline(

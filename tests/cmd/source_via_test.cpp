@@ -187,6 +187,21 @@ TEST_F(SourceVia, NoticesAnAgentThatFallsSilent) {
     EXPECT_TRUE(no_agents_left());
 }
 
+TEST_F(SourceVia, TakesANewSnapshotWhenTheSourceHasLostTheFirst) {
+    const auto pair = fresh_pair(gated_table());
+    Gate gate(pair);
+    ChildProcess child(
+        run_argv(pair, via(agent_command(), {in_chunks(), "--source-is-quiet", "-j", "1"})));
+    ASSERT_TRUE(gate.reached());
+    source_server().restart_immediate();
+    gate.open();
+    const auto result = child.wait(60s);
+    ASSERT_TRUE(result.has_value());
+    EXPECT_TRUE(exited(*result, 0));
+    EXPECT_TRUE(equal(pair, true));
+    EXPECT_EQ(pair.target_sql("select count(*) from pghaul.snapshot;"), "2");
+}
+
 TEST_F(SourceVia, ASignalStopsTheRunAndItsAgents) {
     const auto pair = fresh_pair(gated_table());
     Gate gate(pair);
