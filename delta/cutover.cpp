@@ -146,6 +146,7 @@ CutoverResult fence_off(const CutoverSetup& setup, CatchUp& catch_up) {
             setup.interrupt.sleep_ms(static_cast<int>(pause.count()));
             continue;  // the transaction goes, and with it every lock
         }
+        result.lock_wait = since(began);
         result.last_changes = drain_and_fence(setup, catch_up, locker, began);
         commit_fence(setup, transaction);
         result.pause = since(began);

@@ -41,6 +41,8 @@ struct CutoverSetup {
 struct CutoverResult {
     /// From the request for the first lock to the fence's commit.
     std::chrono::milliseconds pause{0};
+    /// Of it, until all locks were held.
+    std::chrono::milliseconds lock_wait{0};
     int attempts = 0;
     /// Captured changes that were applied while writers waited.
     std::int64_t last_changes = 0;
