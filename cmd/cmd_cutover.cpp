@@ -10,6 +10,7 @@
 #include "cmd/live.hpp"
 #include "cmd/new_tables.hpp"
 #include "cmd/pause.hpp"
+#include "cmd/prove.hpp"
 #include "cmd/session.hpp"
 #include "cmd/target_schema.hpp"
 #include "delta/capture.hpp"
@@ -82,8 +83,11 @@ class Cutover {
         capture_source(run_, steps_);
         steps_.begin("cutover");
         const auto began = std::chrono::steady_clock::now();
-        if (!fenced) take_over_new_tables(run_, steps_);
-        auto catch_up = begin_catch_up(run_, pause_.interrupt(), true);
+        if (!fenced) {
+            take_over_new_tables(run_, steps_);
+            prove_tables(run_, steps_, false);
+        }
+        auto catch_up = begin_catch_up(run_, pause_.interrupt());
         delta::CutoverSetup setup{run_.source,
                                   run_.target,
                                   run_.plan,

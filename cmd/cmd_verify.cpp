@@ -137,6 +137,15 @@ class Verify {
     }
 
     Outcome run() {
+        auto outcome = find_out();
+        note(outcome);
+        return outcome;
+    }
+
+    const std::optional<VerifySample>& sample() const { return sample_; }
+
+  private:
+    Outcome find_out() {
         progress_.begin_step("snapshot");
         const auto record = find_job(journal_);
         read_plan(record);
@@ -148,9 +157,18 @@ class Verify {
         return compare_and_repair(source.exported(), record);
     }
 
-    const std::optional<VerifySample>& sample() const { return sample_; }
+    /// A cutover refuses while a difference stands.
+    void note(const Outcome& outcome) {
+        std::vector<int> compared;
+        std::vector<int> differing;
+        for (const auto& table : plan_.tables) compared.push_back(table.number);
+        for (const auto& one : (outcome.left ? *outcome.left : outcome.found).differing_tables) {
+            differing.push_back(one.table->number);
+        }
+        if (!sample_) journal_.mark_proof(compared, snapshot::Proof::compared);
+        journal_.mark_proof(differing, snapshot::Proof::differences);
+    }
 
-  private:
     /// Writers go on: the target is brought to one moment of the source, and both sides are
     /// compared as of that moment, whatever happens meanwhile.
     Outcome run_live(const snapshot::JobRecord& record) {

@@ -4,6 +4,7 @@
 #include "cmd/job_claim.hpp"
 #include "cmd/live.hpp"
 #include "cmd/new_tables.hpp"
+#include "cmd/prove.hpp"
 #include "cmd/run_context.hpp"
 #include "cmd/target_schema.hpp"
 #include "io/failpoint.hpp"
@@ -55,6 +56,7 @@ HaulResult haul(const Options& options, io::Interrupt& interrupt, io::RunProgres
         take_over_new_tables(run, steps);
         bring_current(run, steps);
     }
+    if (options.until == Until::verified) prove_tables(run, steps, true);
     if (run.phase < Phase::done) {
         io::failpoint(io::Failpoint::done_before_phase);
         run.advance(Phase::done);

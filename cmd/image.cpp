@@ -8,6 +8,7 @@
 
 #include "cmd/earlier_copy.hpp"
 #include "cmd/live.hpp"
+#include "cmd/prove.hpp"
 #include "cmd/retry.hpp"
 #include "cmd/streams.hpp"
 #include "cmd/target_schema.hpp"
@@ -42,6 +43,7 @@ class Image {
                 // Stopped after the last chunk: the source's rows are not needed any more.
                 run_.plan = journal_.read_plan();
                 set_sequences(run_);
+                read_back_rest(loaded);
                 break;
             }
             if (keep && !run_.options.source_is_quiet && !run_.capture)
@@ -117,6 +119,17 @@ class Image {
         steps_.end(run_.progress.loaded_bytes - run_.progress.loaded_before_bytes);
     }
 
+    void read_back_rest(const snapshot::LoadedChunks& loaded) {
+        const auto left = tables_to_read_back(run_);
+        if (left.empty()) return;
+        steps_.begin("read back");
+        loader::WorkQueue queue(run_.plan, loaded, {},
+                                {run_.options.jobs, false, &run_.progress, [] {}, left});
+        run_streams(run_, queue, {}, 0, {});
+        if (!queue.all_copied()) stop_early(run_);
+        steps_.end();
+    }
+
     /// What the snapshot shows must not be lost on the source while the target has it.
     void flush_source(snapshot::Keeper& keeper) {
         const auto position = keeper.connection().query_value(
@@ -185,10 +198,12 @@ class Image {
         auto not_to_finish = journal_.finished_tables();
         if (run_.capture) not_to_finish.merge(tables_of_two_moments(loaded));
         loader::WorkQueue queue(run_.plan, loaded, not_to_finish,
-                                {run_.options.jobs, finish_too, &run_.progress, [&] {
+                                {run_.options.jobs, finish_too, &run_.progress,
+                                 [&] {
                                      set_sequences(run_);
                                      keeper.release();
-                                 }});
+                                 },
+                                 tables_to_read_back(run_)});
         run_streams(run_, queue, keeper.exported(), snapshot_number,
                     truncated_since(run_, visible_));
         if (!queue.all_copied() || (finish_too && !queue.all_done())) stop_early(run_);

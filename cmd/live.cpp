@@ -97,8 +97,7 @@ std::function<bool(snapshot::Oid)> truncated_since(RunContext& run, const std::s
     };
 }
 
-std::unique_ptr<delta::CatchUp> begin_catch_up(RunContext& run, const io::Interrupt& interrupt,
-                                               bool check) {
+std::unique_ptr<delta::CatchUp> begin_catch_up(RunContext& run, const io::Interrupt& interrupt) {
     auto target = run.open_target("guards");
     const auto mode = delta::detect_apply_mode(target);
     run.apply_mode = mode;
@@ -107,7 +106,7 @@ std::unique_ptr<delta::CatchUp> begin_catch_up(RunContext& run, const io::Interr
     return std::make_unique<delta::CatchUp>(
         delta::CatchUpSetup{run.source, run.target, run.plan, *run.site, run.ticket(),
                             run.options.jobs, mode == delta::ApplyMode::replica, run.progress,
-                            interrupt, check},
+                            interrupt, run.options.verify != VerifyMode::none},
         run.journal);
 }
 

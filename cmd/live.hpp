@@ -27,10 +27,9 @@ bool capture_is_complete(RunContext& run, const std::vector<snapshot::TableInfo>
 std::function<bool(snapshot::Oid)> truncated_since(RunContext& run, const std::string& visible);
 
 /// Makes the target ready for changes (no trigger, rule or foreign key fires) and gives what
-/// applies them. interrupt: what ends its waits. check: see CatchUpSetup. Notes the context's
+/// applies them. interrupt: what ends its waits. Notes the context's
 /// apply_mode.
-std::unique_ptr<delta::CatchUp> begin_catch_up(RunContext& run, const io::Interrupt& interrupt,
-                                               bool check = false);
+std::unique_ptr<delta::CatchUp> begin_catch_up(RunContext& run, const io::Interrupt& interrupt);
 
 /// Builds the keys by which changes are applied and applies one window: afterwards the target is
 /// the source as of one moment, and every index and key can be built (invariant 5).

@@ -61,6 +61,7 @@ struct Raw {
     std::string format = "auto";
     std::string freeze = "auto";
     std::string until;
+    std::string verify = "readback";
     std::string max_runtime;
     std::string max_pause = "30s";
     std::string lock_timeout = "3s";
@@ -166,9 +167,16 @@ void add_copy(CLI::App& app, Options& options, Raw& raw) {
 void add_run(CLI::App& app, Options& options, Raw& raw) {
     app.add_option("--until", raw.until,
                    "how far to go: captured (triggers only), copied (rows only), indexed (all but "
-                   "later changes) or current (those too); default: current, or indexed with "
-                   "--no-capture")
-        ->check(CLI::IsMember({"captured", "copied", "indexed", "current"}))
+                   "later changes), current (those too) or verified (every table proven); default: "
+                   "verified, with --verify none current, or indexed with --no-capture")
+        ->check(CLI::IsMember({"captured", "copied", "indexed", "current", "verified"}))
+        ->group("Run");
+    app.add_option("--verify", raw.verify,
+                   "readback: what is loaded is read again and must have the sums of what was "
+                   "sent; full: rows of both servers are compared too; none: neither. Unless none, "
+                   "the rows of every later change are checked as they are applied")
+        ->check(CLI::IsMember({"readback", "full", "none"}))
+        ->capture_default_str()
         ->group("Run");
     app.add_option("--max-runtime", raw.max_runtime,
                    "end tidily after this time (8h, 90m); the next run goes on")
@@ -311,10 +319,15 @@ void convert(const Raw& raw, Options& options) {
     static const std::map<std::string, Until> kUntils = {{"captured", Until::captured},
                                                          {"copied", Until::copied},
                                                          {"indexed", Until::indexed},
-                                                         {"current", Until::current}};
-    options.until = !raw.until.empty()   ? kUntils.at(raw.until)
-                    : options.no_capture ? Until::indexed
-                                         : Until::current;
+                                                         {"current", Until::current},
+                                                         {"verified", Until::verified}};
+    options.verify = raw.verify == "full"   ? VerifyMode::full
+                     : raw.verify == "none" ? VerifyMode::none
+                                            : VerifyMode::readback;
+    const auto last = options.verify != VerifyMode::none ? Until::verified
+                      : options.no_capture               ? Until::indexed
+                                                         : Until::current;
+    options.until = raw.until.empty() ? last : kUntils.at(raw.until);
     if (!raw.max_runtime.empty()) options.max_runtime = parse_duration(raw.max_runtime);
     options.max_pause = parse_milliseconds(raw.max_pause);
     options.lock_timeout = parse_milliseconds(raw.lock_timeout);
@@ -339,6 +352,9 @@ std::vector<std::string> Options::complaints() const {
         list.emplace_back(
             "--until captured and --until current are about changes, which --no-capture leaves "
             "out");
+    }
+    if (command == Command::run && until == Until::verified && verify == VerifyMode::none) {
+        list.emplace_back("--until verified and --verify none exclude each other");
     }
     if ((max_runtime || stop_at) && no_capture && !source_is_quiet) {
         list.emplace_back(

@@ -15,8 +15,11 @@ namespace pghaul::cmd {
 
 enum class Command { plan, run, follow, cutover, verify, status, drop };
 enum class ProgressMode { automatic, bar, plain, json, none };
+/// readback: what is loaded is read again with the sums of what was sent; full: rows of both
+/// servers are compared too; none: neither, nor are the windows of changes checked.
+enum class VerifyMode { readback, full, none };
 /// How far a run goes. `current` only with capture.
-enum class Until { captured, copied, indexed, current };
+enum class Until { captured, copied, indexed, current, verified };
 
 struct Options {
     Command command = Command::run;
@@ -31,7 +34,8 @@ struct Options {
     std::optional<std::int64_t> chunk_bytes;  // bytes; empty: the planner's choice
     snapshot::FormatChoice format = snapshot::FormatChoice::automatic;
     bool freeze = true;
-    Until until = Until::current;
+    Until until = Until::verified;
+    VerifyMode verify = VerifyMode::readback;
     bool no_capture = false;
     bool no_owner = false;
     bool no_privileges = false;

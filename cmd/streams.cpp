@@ -12,6 +12,7 @@ namespace pghaul::cmd {
 void run_streams(RunContext& run, loader::WorkQueue& queue, const std::string& exported,
                  int snapshot_number, const std::function<bool(snapshot::Oid)>& truncated_since) {
     const int jobs = run.options.jobs;
+    loader::ReadBack read_back(run.options.job, run.plan.encoding);
     const loader::LaneSetup setup{run.source,
                                   run.target,
                                   run.plan,
@@ -22,7 +23,9 @@ void run_streams(RunContext& run, loader::WorkQueue& queue, const std::string& e
                                   run.facts.maintenance_work_mem_kb,
                                   run.options.no_owner,
                                   run.options.no_privileges,
-                                  truncated_since};
+                                  truncated_since,
+                                  read_back,
+                                  run.options.verify != VerifyMode::none};
     {
         const Alarm alarm(run.deadline, [&] { queue.stop(); });
         std::deque<loader::Lane> lanes;

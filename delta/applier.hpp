@@ -8,11 +8,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "delta/window.hpp"
 #include "io/progress.hpp"
+#include "io/row_sums.hpp"
 
 namespace pghaul::delta {
 
@@ -20,6 +23,8 @@ namespace pghaul::delta {
 struct Slice {
     int number = 0;
     int count = 1;
+
+    bool operator==(const Slice&) const = default;
 };
 
 /// True if the table's keys can be cut by a hash of their text: equal keys have equal texts.
@@ -43,14 +48,17 @@ class Applier {
     /// Inserts the rows that these keys have in the window's snapshot. Returns the rows.
     std::int64_t insert_current(const Window& window, const Pending& pending, Slice slice);
 
-    /// Compares both sides' rows of the keys that delete_touched() was last given, all of them.
-    /// Throws: io::Error (differences).
-    void check(const Window& window, const Pending& pending);
-    /// Copies all rows of a table that is empty on the target. Returns the rows.
-    std::int64_t copy_all(const Pending& pending);
+    /// Inserts them, reads them back and compares. Returns the rows.
+    /// Throws: io::Error (differences) if the target has not the same rows of these keys.
+    std::int64_t insert_checked(const Window& window, const Pending& pending, Slice slice);
+    /// Copies all rows of a table that is empty on the target. Returns these.
+    io::RowSum copy_all(const Pending& pending);
 
   private:
-    std::int64_t carry(const char* name, const std::string& copy_out, const std::string& copy_in);
+    io::RowSum carry(const char* name, snapshot::Format format, const std::string& copy_out,
+                     const std::string& copy_in);
+    std::int64_t stage_keys(const Window& window, const Pending& pending, Slice slice);
+    io::RowSum staged_rows(const snapshot::TablePlan& table);
     std::string stage(const snapshot::TablePlan& table);
     void allow_scans(const Pending& pending, bool allowed);
 
@@ -61,6 +69,10 @@ class Applier {
     io::StreamProgress& progress_;
     const io::Interrupt& interrupt_;
     std::set<int> staged_;
+    /// Of the keys that are staged, as insert_current() sent them.
+    io::RowSum inserted_;
+    /// What is staged: table number and slice.
+    std::optional<std::pair<int, Slice>> staged_now_;
 };
 
 /// Settings of the sessions that apply: a few keys must never turn into a scan of a large table,

@@ -143,6 +143,7 @@ Window CatchUp::open(std::optional<Slices>& slices) {
         try {
             slices.emplace(
                 SlicesSetup{setup_.site, setup_.plan.encoding, setup_.limits.slice_rows,
+                            setup_.check,
                             [&](const Pending& pending) { return goes_with_mark(pending); },
                             [&](const std::string& role) { return open_source(role); },
                             [&](const std::string& role) { return open_target(role); }, streams_,
@@ -208,8 +209,11 @@ void CatchUp::apply(const Window& window, const Pending& pending) {
     if (pending.truncated) applier_->empty_table(pending);
     if (pending.rows == 0) return;
     applier_->delete_touched(window, pending, {});
-    applier_->insert_current(window, pending, {});
-    if (setup_.check) applier_->check(window, pending);
+    if (setup_.check) {
+        applier_->insert_checked(window, pending, {});
+    } else {
+        applier_->insert_current(window, pending, {});
+    }
 }
 
 void CatchUp::copy_fresh(const Window& window, const Pending& pending) {

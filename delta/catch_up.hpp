@@ -43,8 +43,7 @@ struct CatchUpSetup {
     bool replica = false;
     io::RunProgress& progress;
     const io::Interrupt& interrupt;
-    /// Compare the rows of every changed key on both sides before they are committed (windows of
-    /// one transaction only).
+    /// Compare the rows of every changed key on both sides before they are committed.
     bool check = false;
     WindowLimits limits = {};
 };

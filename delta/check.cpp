@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "delta/applier.hpp"
 #include "io/error.hpp"
 #include "io/row_hash.hpp"
 #include "io/row_reader.hpp"
@@ -36,13 +35,14 @@ io::RowSum sum_of(io::Connection& connection, const std::string& select,
 }  // namespace
 
 void check_applied(io::Connection& source, io::Connection& target, const CaptureSite& site,
-                   const Window& window, const Pending& pending, const std::string& stage,
-                   const std::string& encoding, io::StreamProgress& progress) {
+                   const Window& window, const Pending& pending, Slice slice,
+                   const std::string& stage, const std::string& encoding,
+                   io::StreamProgress& progress) {
     const auto& table = pending.table->info;
     if (table.columns.empty()) return;
     const auto columns = comparable_columns(table);
     const auto there =
-        sum_of(source, current_rows_sql(site, window, table, {}, columns), encoding, progress);
+        sum_of(source, current_rows_sql(site, window, table, slice, columns), encoding, progress);
     const auto here = sum_of(target, staged_rows_sql(table, stage, columns), encoding, progress);
     if (there == here) return;
     throw io::Error(fmt::format("the rows of the changed keys differ: {} on the source, {} on the "

@@ -6,7 +6,7 @@
 
 #include <string>
 
-#include "delta/window.hpp"
+#include "delta/applier.hpp"
 #include "io/progress.hpp"
 
 namespace pghaul::delta {
@@ -15,7 +15,8 @@ namespace pghaul::delta {
 /// Requires: source in the window's transaction, target in the one that applies it.
 /// Throws: io::Error (differences) with the counts of rows.
 void check_applied(io::Connection& source, io::Connection& target, const CaptureSite& site,
-                   const Window& window, const Pending& pending, const std::string& stage,
-                   const std::string& encoding, io::StreamProgress& progress);
+                   const Window& window, const Pending& pending, Slice slice,
+                   const std::string& stage, const std::string& encoding,
+                   io::StreamProgress& progress);
 
 }  // namespace pghaul::delta

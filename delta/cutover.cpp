@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "delta/blockers.hpp"
 #include "delta/capture.hpp"
 #include "delta/fence.hpp"
 #include "delta/lock_out.hpp"
@@ -25,6 +26,11 @@ using std::chrono::milliseconds;
 constexpr milliseconds kShortWindow{1000};
 constexpr int kWindowsBeforeLock = 20;
 constexpr milliseconds kLockTimeout{5000};
+// Whoever asks for a lock stands in line, and every later writer behind him. So a transaction that
+// has written for longer than this is waited for without asking, as long as this many budgets.
+constexpr milliseconds kOldTransaction{200};
+constexpr int kBudgetsOfCalm = 20;
+constexpr int kLookMs = 100;
 
 Connection open_locker(const CutoverSetup& setup) {
     auto settings = apply_settings();
@@ -48,6 +54,24 @@ void catch_up_closely(CatchUp& catch_up) {
     throw Error("the target does not catch up: the source writes as fast as changes are applied")
         .exit_code(ExitCode::stopped)
         .hint("cut over when less is written, or give the target more power (-j)");
+}
+
+/// Returns at a moment when no old transaction holds a lock in the way, or when there was none for
+/// too long; the lock's own budget then decides.
+void await_calm(const CutoverSetup& setup, CatchUp& catch_up,
+                const std::vector<snapshot::TableInfo>& tables, Clock::time_point deadline) {
+    std::vector<snapshot::Oid> oids;
+    for (const auto& table : tables) oids.push_back(table.oid);
+    auto source = Connection::open(setup.source, {setup.job, "cutover", "UTF8", kLockTimeout, {}},
+                                   setup.interrupt);
+    for (bool told = false; Clock::now() < deadline;) {
+        const auto blockers = find_blockers(source, oids, InTheWay::writers, kOldTransaction);
+        if (blockers.empty()) return;
+        if (!told) spdlog::info("waiting for a moment without: {}", describe(blockers));
+        told = true;
+        setup.interrupt.sleep_ms(kLookMs);
+        catch_up_closely(catch_up);
+    }
 }
 
 void check_pause(const CutoverSetup& setup, Clock::time_point began) {
@@ -103,10 +127,12 @@ std::vector<snapshot::TableInfo> tables_of(const snapshot::Plan& plan) {
 
 CutoverResult fence_off(const CutoverSetup& setup, CatchUp& catch_up) {
     const auto tables = tables_of(setup.plan);
+    const auto calm_until = Clock::now() + kBudgetsOfCalm * setup.lock_budget;
     CutoverResult result;
     for (io::Backoff backoff;;) {
         ++result.attempts;
         catch_up_closely(catch_up);
+        await_calm(setup, catch_up, tables, calm_until);
         auto locker = open_locker(setup);
         io::Transaction transaction(locker, "isolation level read committed");
         const auto began = Clock::now();

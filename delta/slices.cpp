@@ -75,6 +75,8 @@ void Slices::take(Worker& worker, io::StreamProgress& stream, const Window& wind
             io::Transaction transaction(worker.target);
             if (deleting) {
                 worker.applier.delete_touched(window, *pending, slice);
+            } else if (setup_.check) {
+                worker.applier.insert_checked(window, *pending, slice);
             } else {
                 worker.applier.insert_current(window, *pending, slice);
             }

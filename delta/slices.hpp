@@ -21,6 +21,8 @@ struct SlicesSetup {
     const std::string& encoding;
     /// Captured changes in one slice.
     std::int64_t slice_rows;
+    /// See CatchUpSetup.
+    bool check;
     /// Whether a table's changes are applied elsewhere.
     std::function<bool(const Pending&)> left_out;
     Open open_source;

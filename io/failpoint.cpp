@@ -25,6 +25,7 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Failpoint::count
     "copy_before_commit",
     "copy_after_commit",
     "large_objects_before_mark",
+    "read_back_before_mark",
     "copied_before_phase",
     "table_before_finish",
     "table_after_finish",

@@ -23,6 +23,7 @@ enum class Failpoint {
     copy_before_commit,
     copy_after_commit,
     large_objects_before_mark,
+    read_back_before_mark,
     copied_before_phase,
     table_before_finish,
     table_after_finish,

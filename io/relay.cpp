@@ -8,36 +8,49 @@
 
 namespace pghaul::io {
 
-std::uint64_t relay(CopyReader& reader, CopyWriter& writer, std::size_t blocks_in_flight,
-                    StreamProgress& progress, const Interrupt& interrupt) {
-    // The pipeline has at most blocks_in_flight tokens and both filters keep order, so a block is
-    // written before its place in the ring is filled again.
-    std::vector<Block> ring(blocks_in_flight);
+RelayResult relay(CopyReader& reader, CopyWriter& writer, RowForm form,
+                  std::size_t blocks_in_flight, StreamProgress& progress,
+                  const Interrupt& interrupt) {
+    struct Carried {
+        Block block;
+        RowSum rows;
+    };
+    // The pipeline has at most blocks_in_flight tokens and the outer filters keep order, so a block
+    // is written before its place in the ring is filled again.
+    std::vector<Carried> ring(blocks_in_flight);
     std::size_t next = 0;
-    std::uint64_t bytes = 0;
-    const auto read = [&](tbb::flow_control& control) -> Block* {
+    RelayResult result;
+    const auto read = [&](tbb::flow_control& control) -> Carried* {
         interrupt.check();
-        Block& block = ring[next++ % ring.size()];
-        block.bytes.clear();
-        block.messages = 0;
-        if (!reader.read(block)) {
+        Carried& carried = ring[next++ % ring.size()];
+        carried.block.bytes.clear();
+        carried.block.messages = 0;
+        if (!reader.read(carried.block)) {
             control.stop();
             return nullptr;
         }
-        return &block;
+        return &carried;
     };
-    const auto write = [&](Block* block) {
-        writer.write(*block);
-        bytes += block->bytes.size();
-        progress.add_bytes(block->bytes.size());
+    const auto sum_up = [&](Carried* carried) {
+        carried->rows = sum_of_block(carried->block, form);
+        return carried;
+    };
+    const auto write = [&](Carried* carried) {
+        auto& bytes = carried->block.bytes;
+        writer.write(carried->block);
+        result.bytes += bytes.size();
+        result.rows.add(carried->rows);
+        progress.add_bytes(bytes.size());
         // One giant row must not keep its room for the rest of the stream.
-        if (block->bytes.capacity() > 4 * kBlockBytes) std::vector<char>().swap(block->bytes);
+        if (bytes.capacity() > 4 * kBlockBytes) std::vector<char>().swap(bytes);
     };
+    using tbb::filter_mode;
     tbb::parallel_pipeline(
         blocks_in_flight,
-        tbb::make_filter<void, Block*>(tbb::filter_mode::serial_in_order, read) &
-            tbb::make_filter<Block*, void>(tbb::filter_mode::serial_in_order, write));
-    return bytes;
+        tbb::make_filter<void, Carried*>(filter_mode::serial_in_order, read) &
+            tbb::make_filter<Carried*, Carried*>(filter_mode::parallel, sum_up) &
+            tbb::make_filter<Carried*, void>(filter_mode::serial_in_order, write));
+    return result;
 }
 
 }  // namespace pghaul::io

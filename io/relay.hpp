@@ -9,15 +9,23 @@
 #include "io/copy_writer.hpp"
 #include "io/interrupt.hpp"
 #include "io/progress.hpp"
+#include "io/row_sums.hpp"
 
 namespace pghaul::io {
 
 /// Enough to ride out a pause of either server of some milliseconds; 8 * 256 kB = 2 MB per stream.
 inline constexpr std::size_t kBlocksInFlight = 8;
 
-/// Carries all blocks; the caller finishes the writer. Returns the bytes.
+struct RelayResult {
+    std::uint64_t bytes = 0;
+    /// Of all rows, as they were sent.
+    RowSum rows;
+};
+
+/// Carries all blocks; the caller finishes the writer.
 /// Throws: Error; Interrupted.
-std::uint64_t relay(CopyReader& reader, CopyWriter& writer, std::size_t blocks_in_flight,
-                    StreamProgress& progress, const Interrupt& interrupt);
+RelayResult relay(CopyReader& reader, CopyWriter& writer, RowForm form,
+                  std::size_t blocks_in_flight, StreamProgress& progress,
+                  const Interrupt& interrupt);
 
 }  // namespace pghaul::io

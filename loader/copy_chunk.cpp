@@ -50,6 +50,10 @@ void lock_and_check(io::Connection& source, const CopyRequest& request) {
 
 }  // namespace
 
+io::RowForm row_form(const TablePlan& table) {
+    return table.format == snapshot::Format::binary ? io::RowForm::binary : io::RowForm::text;
+}
+
 std::string copy_out_sql(const TablePlan& table, const Chunk& chunk) {
     std::string condition = snapshot::predicate(table.chunk_key(), chunk.range);
     if (!condition.empty()) condition = " where " + condition;
@@ -71,9 +75,9 @@ std::string copy_in_sql(const TablePlan& table) {
                        table.freeze ? ", freeze true" : "");
 }
 
-std::int64_t copy_chunk(io::Connection& source, io::Connection& target, const CopyRequest& request,
-                        const snapshot::JobTicket& ticket, io::StreamProgress& progress,
-                        const io::Interrupt& interrupt) {
+io::RowSum copy_chunk(io::Connection& source, io::Connection& target, const CopyRequest& request,
+                      const snapshot::JobTicket& ticket, io::StreamProgress& progress,
+                      const io::Interrupt& interrupt) {
     const auto& table = request.table;
     if (request.lock_table) lock_and_check(source, request);
 
@@ -82,11 +86,12 @@ std::int64_t copy_chunk(io::Connection& source, io::Connection& target, const Co
         io::switch_encoding(request.encoding, "session") + copy_out_sql(table, request.chunk));
     io::CopyWriter writer(target, "copy_in",
                           io::switch_encoding(request.encoding, "local") + copy_in_sql(table));
-    const auto bytes = io::relay(reader, writer, blocks_in_flight(table), progress, interrupt);
+    const auto sent =
+        io::relay(reader, writer, row_form(table), blocks_in_flight(table), progress, interrupt);
     io::failpoint(io::Failpoint::copy_after_read);
 
     const auto written = writer.finish();
-    if (written != reader.rows()) {
+    if (written != reader.rows() || sent.rows.rows != static_cast<std::uint64_t>(written)) {
         throw io::Error(
             fmt::format("the source sent {} rows but the target took {}", reader.rows(), written))
             .hint("look for a trigger or rule on the target's table that drops or adds rows");
@@ -96,10 +101,10 @@ std::int64_t copy_chunk(io::Connection& source, io::Connection& target, const Co
         target.execute({"reset_encoding", "set local client_encoding to 'UTF8'"});
     }
     io::failpoint(io::Failpoint::copy_before_mark);
-    snapshot::mark_loaded(target, ticket, table.number, request.chunk.number, written,
-                          static_cast<std::int64_t>(bytes));
-    progress.add_rows(static_cast<std::uint64_t>(written));
-    return written;
+    snapshot::mark_loaded(target, ticket, table.number, request.chunk.number, sent.rows,
+                          static_cast<std::int64_t>(sent.bytes));
+    progress.add_rows(sent.rows.rows);
+    return sent.rows;
 }
 
 }  // namespace pghaul::loader

@@ -12,6 +12,7 @@
 
 #include "io/connection.hpp"
 #include "io/progress.hpp"
+#include "io/row_sums.hpp"
 #include "snapshot/journal.hpp"
 #include "snapshot/plan.hpp"
 
@@ -30,12 +31,14 @@ struct CopyRequest {
     const std::function<bool(snapshot::Oid)>* truncated_since = nullptr;
 };
 
-/// Copies a chunk's rows and marks it. Returns the rows.
+/// Copies a chunk's rows and marks it. Returns the rows and the sum of their hashes.
 /// Requires: source in a transaction with the snapshot, target in a transaction.
 /// Throws: io::Error; then neither connection may be used again.
-std::int64_t copy_chunk(io::Connection& source, io::Connection& target, const CopyRequest& request,
-                        const snapshot::JobTicket& ticket, io::StreamProgress& progress,
-                        const io::Interrupt& interrupt);
+io::RowSum copy_chunk(io::Connection& source, io::Connection& target, const CopyRequest& request,
+                      const snapshot::JobTicket& ticket, io::StreamProgress& progress,
+                      const io::Interrupt& interrupt);
+
+io::RowForm row_form(const snapshot::TablePlan& table);
 
 /// The two COPY statements; exposed for their tests.
 std::string copy_out_sql(const snapshot::TablePlan& table, const snapshot::Chunk& chunk);

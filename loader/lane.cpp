@@ -100,6 +100,10 @@ void Lane::perform(const Work& work) {
         case Work::Kind::build_index:
             build_index(target(), work.table->info, *work.index, work.idle_streams);
             break;
+        case Work::Kind::read_back:
+            setup_.read_back.read_piece(target(), *work.table, work.piece, work.pieces, progress_,
+                                        setup_.interrupt);
+            break;
         case Work::Kind::finish:
             finish_table(target(), *work.table, setup_.ticket.job);
             break;
@@ -118,8 +122,9 @@ void Lane::copy(const Work& work) {
             const CopyRequest request{*table, *chunk, setup_.plan.encoding,
                                       !setup_.plan.lock_all_tables,
                                       setup_.truncated_since ? &setup_.truncated_since : nullptr};
-            copy_chunk(source(), target(), request, setup_.ticket, progress_, setup_.interrupt);
-            if (work.finish_too) finish_fresh_table(target(), *table, setup_.ticket.job);
+            const auto sent =
+                copy_chunk(source(), target(), request, setup_.ticket, progress_, setup_.interrupt);
+            finish_in_copy(work, *table, sent);
         } catch (Error& error) {
             // A group's error must name the table, not the group.
             Work one;
@@ -140,11 +145,22 @@ void Lane::copy(const Work& work) {
     setup_.progress.loaded_bytes.fetch_add(bytes);
 }
 
+/// What a small table gets in the transaction of its rows.
+void Lane::finish_in_copy(const Work& work, const snapshot::TablePlan& table,
+                          const io::RowSum& sent) {
+    if (work.read_back_too) {
+        const auto proof =
+            setup_.read_back.read_whole(target(), table, sent, progress_, setup_.interrupt);
+        snapshot::mark_proof(target(), setup_.ticket.job, {table.number}, proof);
+    }
+    if (work.finish_too) finish_fresh_table(target(), table, setup_.ticket.job);
+}
+
 void Lane::copy_objects(const Work& work) {
     io::Transaction transaction(target());
     const auto result =
         copy_large_objects(source(), target(), work.objects->first, work.objects->last,
-                           setup_.no_owner, setup_.no_privileges);
+                           setup_.no_owner, setup_.no_privileges, setup_.read_objects_back);
     io::failpoint(io::Failpoint::large_objects_before_mark);
     snapshot::mark_objects_loaded(target(), setup_.ticket, work.objects->number, result.bytes);
     committing_ = true;

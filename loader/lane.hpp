@@ -10,6 +10,7 @@
 
 #include "io/connection.hpp"
 #include "io/progress.hpp"
+#include "loader/read_back.hpp"
 #include "loader/work_queue.hpp"
 #include "snapshot/journal.hpp"
 
@@ -31,6 +32,10 @@ struct LaneSetup {
     bool no_privileges = false;
     /// See CopyRequest; empty without capture.
     std::function<bool(snapshot::Oid)> truncated_since;
+    /// What the queue asks for with Work::Kind::read_back.
+    ReadBack& read_back;
+    /// Large objects are read again in the transaction that makes them.
+    bool read_objects_back = false;
 };
 
 class Lane {
@@ -44,6 +49,7 @@ class Lane {
     void perform_with_retry(const Work& work);
     void perform(const Work& work);
     void copy(const Work& work);
+    void finish_in_copy(const Work& work, const snapshot::TablePlan& table, const io::RowSum& sent);
     void copy_objects(const Work& work);
     bool settled(const Work& work);
     void import_snapshot();

@@ -97,10 +97,30 @@ void refuse_existing(io::Connection& target, Oid first, Oid last) {
               found.string(0, 0) + ") removes this one");
 }
 
+/// A row of one lo_get() per object of the batch.
+std::vector<std::string> read_contents(io::Connection& server, const std::string& read) {
+    const auto row = server.query_binary({"read_large_objects", read}, {}, {});
+    std::vector<std::string> contents;
+    for (int column = 0; column < row.columns(); ++column) {
+        contents.push_back(row.string(0, column));
+    }
+    return contents;
+}
+
+/// What was written must come back.
+void check_written(io::Connection& target, const std::string& read,
+                   const std::vector<std::string>& sent, Oid oid) {
+    if (read_contents(target, read) == sent) return;
+    throw io::Error("large objects from " + std::to_string(oid) +
+                    " on do not hold on the target what was sent")
+        .hint("look for hardware errors on the target, then run again");
+}
+
 /// Reads up to `length` bytes of each object's start and creates them on the target with these.
 /// Returns: the sizes read; an object of exactly `length` may go on.
 std::vector<std::size_t> copy_starts(io::Connection& source, io::Connection& target,
-                                     std::span<const LargeObject> batch, std::size_t length) {
+                                     std::span<const LargeObject> batch, std::size_t length,
+                                     bool read_back) {
     std::string read;
     std::string write;
     for (std::size_t i = 0; i < batch.size(); ++i) {
@@ -110,34 +130,29 @@ std::vector<std::size_t> copy_starts(io::Connection& source, io::Connection& tar
         write += (i == 0 ? "select " : ", ");
         write += "pg_catalog.lo_from_bytea(" + oid + ", $" + std::to_string(i + 1) + ")";
     }
-    std::vector<std::string> contents;
+    const auto contents = read_contents(source, read);
     std::vector<std::size_t> sizes;
-    {
-        const auto row = source.query_binary({"read_large_objects", read}, {}, {});
-        for (int column = 0; column < row.columns(); ++column) {
-            contents.push_back(row.string(0, column));
-            sizes.push_back(contents.back().size());
-        }
-    }
+    for (const auto& content : contents) sizes.push_back(content.size());
     target.query_binary({"write_large_objects", write}, contents,
                         std::vector<std::uint32_t>(contents.size(), kByteaType));
+    if (read_back) check_written(target, read, contents, batch.front().oid);
     return sizes;
 }
 
 /// Copies what follows the first `offset` bytes. Returns: the number of bytes copied.
-std::size_t copy_tail(io::Connection& source, io::Connection& target, Oid oid, std::size_t offset) {
+std::size_t copy_tail(io::Connection& source, io::Connection& target, Oid oid, std::size_t offset,
+                      bool read_back) {
     const std::size_t begin = offset;
     for (;;) {
         const auto place = std::to_string(oid) + ", " + std::to_string(offset);
         const std::string read =
             "select pg_catalog.lo_get(" + place + ", " + std::to_string(kPieceBytes) + ")";
-        std::string piece =
-            source.query_binary({"read_large_object_piece", read}, {}, {}).string(0, 0);
-        const std::size_t size = piece.size();
+        const auto piece = read_contents(source, read);
+        const std::size_t size = piece.front().size();
         if (size > 0) {
             const std::string write = "select pg_catalog.lo_put(" + place + ", $1)";
-            target.query_binary({"write_large_object_piece", write}, {std::move(piece)},
-                                {kByteaType});
+            target.query_binary({"write_large_object_piece", write}, piece, {kByteaType});
+            if (read_back) check_written(target, read, piece, oid);
         }
         offset += size;
         if (size < kPieceBytes) return offset - begin;
@@ -152,21 +167,21 @@ std::size_t next_batch_size(std::size_t count, std::size_t cut_off, std::size_t 
 }
 
 std::int64_t copy_contents(io::Connection& source, io::Connection& target,
-                           std::span<const LargeObject> objects) {
+                           std::span<const LargeObject> objects, bool read_back) {
     std::size_t total = 0;
     std::size_t count = kFirstBatchObjects;
     while (!objects.empty()) {
         const auto batch = objects.first(std::min(count, objects.size()));
         objects = objects.subspan(batch.size());
         const std::size_t share = kBatchBytes / count;
-        const auto sizes = copy_starts(source, target, batch, share);
+        const auto sizes = copy_starts(source, target, batch, share, read_back);
         std::size_t cut_off = 0;
         std::size_t bytes = 0;
         for (std::size_t i = 0; i < batch.size(); ++i) {
             bytes += sizes[i];
             if (sizes[i] < share) continue;
             ++cut_off;
-            total += copy_tail(source, target, batch[i].oid, share);
+            total += copy_tail(source, target, batch[i].oid, share, read_back);
         }
         total += bytes;
         count = next_batch_size(count, cut_off, bytes);
@@ -253,11 +268,11 @@ void rewrite_large_object(io::Connection& source, io::Connection& target, Oid oi
     target.execute({"truncate_large_object", "select pg_catalog.lo_truncate64(pg_catalog.lo_open(" +
                                                  std::to_string(oid) + ", " +
                                                  std::to_string(kInvWrite) + "), 0)"});
-    copy_tail(source, target, oid, 0);
+    copy_tail(source, target, oid, 0, true);
 }
 
 LargeObjectResult copy_large_objects(io::Connection& source, io::Connection& target, Oid first,
-                                     Oid last, bool no_owner, bool no_privileges) {
+                                     Oid last, bool no_owner, bool no_privileges, bool read_back) {
     for (const auto* side : {&source, &target}) {
         if (side->server_version() >= 90400) continue;
         throw io::Error("large objects can't be copied: " + side->server_name() +
@@ -268,7 +283,7 @@ LargeObjectResult copy_large_objects(io::Connection& source, io::Connection& tar
     const auto objects = list_objects(source, first, last);
     if (objects.empty()) return {};
     refuse_existing(target, first, last);
-    const auto bytes = copy_contents(source, target, objects);
+    const auto bytes = copy_contents(source, target, objects, read_back);
     apply(target, "large_object_owners", owners_and_comments(objects, no_owner));
     if (!no_privileges) {
         apply(target, "large_object_privileges", privileges(source, objects));

@@ -23,10 +23,11 @@ std::vector<snapshot::LargeObjectChunk> cut_large_objects(io::Connection& source
 
 /// Copies the objects with first <= OID <= last.
 /// Requires: source in its snapshot's transaction, target in a transaction.
+/// read_back: read what was written again and compare.
 /// Throws: io::Error if one of them exists on the target already.
 LargeObjectResult copy_large_objects(io::Connection& source, io::Connection& target,
                                      snapshot::Oid first, snapshot::Oid last, bool no_owner,
-                                     bool no_privileges);
+                                     bool no_privileges, bool read_back = false);
 
 /// Gives an object that is on both sides the source's contents; all else about it stays.
 /// Requires: as above.

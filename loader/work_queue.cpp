@@ -46,6 +46,8 @@ std::string Work::display() const {
                    std::to_string(objects->last);
         case Kind::build_index:
             return "index " + snapshot::display_name(table->info.schema, index->name);
+        case Kind::read_back:
+            return "read back " + table->info.display();
         case Kind::finish:
             return "constraints and statistics of " + table->info.display();
         case Kind::release_source:
@@ -66,6 +68,10 @@ WorkQueue::WorkQueue(const snapshot::Plan& plan, const snapshot::LoadedChunks& l
             state.copy_left += static_cast<double>(chunk.bytes);
         }
         state.finished = finished.contains(table.number);
+        if (const auto pieces = options_.read_back.find(table.number);
+            pieces != options_.read_back.end()) {
+            state.pieces = pieces->second;
+        }
         if (!state.finished) {
             state.index_left = kIndexCostPerByte * static_cast<double>(table.info.index_bytes);
         }
@@ -93,6 +99,10 @@ void WorkQueue::group_small_tables() {
     };
     for (auto& table : tables_) {
         if (!is_small(*table.plan) || table.unclaimed.empty() || table.finished) continue;
+        // All or none of a group: they share a transaction, and with it the way of their proof.
+        if (!group.chunks.empty() && group.read_back_too != (table.pieces > 0)) flush();
+        group.read_back_too = table.pieces > 0;
+        table.pieces = 0;
         group.chunks.push_back({table.plan, &table.plan->chunks.front()});
         bytes += table.plan->info.bytes();
         table.unclaimed.clear();
@@ -184,17 +194,30 @@ std::optional<Work> WorkQueue::next_copy(StreamState& stream) {
     return claim_chunk(stream, *best);
 }
 
+/// Whether a loaded table has something to do now.
+bool WorkQueue::has_build(const TableState& table) const {
+    if (!table.indexes.empty() || table.pieces_begun < table.pieces) return true;
+    const bool to_finish = options_.finish && !table.finished && !table.finishing;
+    // What adds constraints locks the table.
+    return to_finish && table.building == 0 && table.read_back();
+}
+
 std::optional<Work> WorkQueue::next_build(double more_than) {
     TableState* best = nullptr;
     for (auto& table : tables_) {
-        if (!options_.finish || table.finished || table.finishing || !table.copied()) continue;
-        if (table.indexes.empty() && table.building > 0) continue;
-        if (table.index_left < more_than) continue;
+        if (!table.copied() || table.index_left < more_than || !has_build(table)) continue;
         if (best == nullptr || table.index_left > best->index_left) best = &table;
     }
     if (best == nullptr) return std::nullopt;
     Work work;
     work.table = best->plan;
+    if (best->indexes.empty() && best->pieces_begun < best->pieces) {
+        work.kind = Work::Kind::read_back;
+        work.pieces = best->pieces;
+        work.piece = best->pieces_begun++;
+        ++best->reading;
+        return work;
+    }
     if (best->indexes.empty()) {
         work.kind = Work::Kind::finish;
         best->finishing = true;
@@ -273,6 +296,9 @@ void WorkQueue::done(int, const Work& work) {
         case Work::Kind::build_index:
             --tables_[static_cast<std::size_t>(work.table->number)].building;
             break;
+        case Work::Kind::read_back:
+            --tables_[static_cast<std::size_t>(work.table->number)].reading;
+            break;
         case Work::Kind::finish: {
             auto& table = tables_[static_cast<std::size_t>(work.table->number)];
             table.finishing = false;
@@ -305,7 +331,8 @@ void WorkQueue::rethrow() const {
 
 bool WorkQueue::all_copied() const {
     const std::lock_guard guard(mutex_);
-    return copying_over();
+    return copying_over() && std::all_of(tables_.begin(), tables_.end(),
+                                         [](const auto& table) { return table.read_back(); });
 }
 
 bool WorkQueue::all_done() const {

@@ -31,6 +31,7 @@ struct Work {
         copy,            // `chunks`, all in one target transaction
         large_objects,   // `objects`
         build_index,     // `index` of `table`
+        read_back,       // `piece` of `table`: does the target hold what was sent?
         finish,          // constraints and statistics of `table`
         release_source,  // nothing is left to read: end the source session
     };
@@ -41,6 +42,11 @@ struct Work {
     const snapshot::IndexInfo* index = nullptr;
     /// copy only: small tables that are finished in the same transaction.
     bool finish_too = false;
+    /// copy only: read the rows again in the same transaction.
+    bool read_back_too = false;
+    /// read_back only: which of how many.
+    int piece = 0;
+    int pieces = 0;
     /// build_index only: streams that have nothing else to do.
     int idle_streams = 0;
 
@@ -58,6 +64,9 @@ class WorkQueue {
         io::RunProgress* progress = nullptr;
         /// Called once, by a stream, when the last chunk has been read and loaded.
         std::function<void()> on_all_copied = [] {};
+        /// Reads tables back as soon as they are loaded: in how many pieces each, by its number;
+        /// those not in it are not read.
+        std::map<int, int> read_back = {};
     };
 
     /// Requires: plan outlives the queue.
@@ -75,6 +84,7 @@ class WorkQueue {
     /// Rethrows what fail() was given first.
     void rethrow() const;
     bool all_done() const;
+    /// Loaded and, where that is wanted, read back.
     bool all_copied() const;
     /// True once fail() or stop() was called.
     bool ended() const;
@@ -86,12 +96,16 @@ class WorkQueue {
         int copying = 0;
         std::vector<const snapshot::IndexInfo*> indexes;  // to build before the end
         int building = 0;
+        int pieces = 0;
+        int pieces_begun = 0;
+        int reading = 0;
         bool finishing = false;
         bool finished = false;
         double copy_left = 0;   // cost
         double index_left = 0;  // cost
 
         bool copied() const { return unclaimed.empty() && copying == 0; }
+        bool read_back() const { return pieces_begun == pieces && reading == 0; }
     };
     struct StreamState {
         int table = -1;
@@ -101,6 +115,7 @@ class WorkQueue {
 
     void group_small_tables();
     std::optional<Work> next_copy(StreamState& stream);
+    bool has_build(const TableState& table) const;
     std::optional<Work> next_build(double more_than);
     Work claim_chunk(StreamState& stream, TableState& table);
     int place_for(const StreamState& stream, const TableState& table) const;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <charconv>
 #include <stdexcept>
 
 #include "io/transaction.hpp"
@@ -45,6 +47,33 @@ class ArrayParam {
   private:
     std::vector<std::string> values_;
 };
+
+constexpr std::array<std::pair<Proof, const char*>, 5> kProofs = {
+    {{Proof::none, ""},
+     {Proof::unwanted, "unwanted"},
+     {Proof::read_back, "read back"},
+     {Proof::compared, "compared"},
+     {Proof::differences, "differences"}}};
+
+const char* name_of(Proof proof) {
+    for (const auto& [each, name] : kProofs) {
+        if (each == proof) return name;
+    }
+    return "";
+}
+
+Proof proof_from_name(std::string_view name) {
+    for (const auto& [proof, each] : kProofs) {
+        if (each == name) return proof;
+    }
+    return Proof::none;
+}
+
+std::uint64_t from_hex(std::string_view digits) {
+    std::uint64_t value = 0;
+    std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+    return value;
+}
 
 [[noreturn]] void throw_taken_over(const std::string& job) {
     throw Error("another run has taken over job " + job)
@@ -279,6 +308,19 @@ std::set<int> Journal::mixed_tables() {
     return tables;
 }
 
+std::map<int, Proof> Journal::proofs() {
+    const auto rows = query(kReadProofs, {job_});
+    std::map<int, Proof> proofs;
+    for (int row = 0; row < rows.rows(); ++row) {
+        proofs[static_cast<int>(rows.integer(row, 0))] = proof_from_name(rows.text(row, 1));
+    }
+    return proofs;
+}
+
+void Journal::mark_proof(const std::vector<int>& tables, Proof proof) {
+    snapshot::mark_proof(connection(), job_, tables, proof);
+}
+
 void Journal::mark_cutover(std::optional<std::chrono::milliseconds> pause) {
     const auto marked =
         query(kMarkCutover, {job_, std::to_string(run_),
@@ -338,11 +380,12 @@ void Journal::remove() {
 }
 
 void mark_loaded(io::Connection& target, const JobTicket& ticket, int table, int chunk,
-                 std::int64_t rows, std::int64_t bytes) {
+                 const io::RowSum& sum, std::int64_t bytes) {
     const auto marked =
         target.query(kMarkLoaded, {ticket.job, std::to_string(ticket.run), std::to_string(table),
                                    std::to_string(chunk), std::to_string(ticket.snapshot),
-                                   std::to_string(rows), std::to_string(bytes)});
+                                   std::to_string(sum.rows), std::to_string(bytes),
+                                   fmt::format("{:016x}{:016x}", sum.sum.high, sum.sum.low)});
     if (marked.affected() != 1) throw_taken_over(ticket.job);
 }
 
@@ -373,6 +416,24 @@ void mark_window(io::Connection& target, const JobTicket& ticket, const std::str
 
 void mark_finished(io::Connection& target, const std::string& job, int table) {
     target.query(kMarkFinished, {job, std::to_string(table)});
+}
+
+void mark_proof(io::Connection& target, const std::string& job, const std::vector<int>& tables,
+                Proof proof) {
+    ArrayParam numbers;
+    for (const int table : tables) numbers.add(table);
+    target.query(kMarkProof, {job, numbers.text(), std::string(name_of(proof))});
+}
+
+io::RowSum sent_rows(io::Connection& target, const std::string& job, int table) {
+    const auto rows = target.query(kReadSums, {job, std::to_string(table)});
+    io::RowSum all;
+    for (int row = 0; row < rows.rows(); ++row) {
+        const auto sum = rows.text(row, 1);
+        all.add({static_cast<std::uint64_t>(rows.integer(row, 0)),
+                 {from_hex(sum.substr(16)), from_hex(sum.substr(0, 16))}});
+    }
+    return all;
 }
 
 void mark_step(io::Connection& target, const std::string& job, const std::string& step,

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "io/connection.hpp"
+#include "io/row_hash.hpp"
 #include "snapshot/phase.hpp"
 #include "snapshot/plan.hpp"
 
@@ -75,6 +76,15 @@ struct Step {
     double seconds = 0;
 };
 
+/// How sure it is that a table holds on the target what was sent.
+enum class Proof {
+    none,         // not looked at yet
+    unwanted,     // --verify none
+    read_back,    // what was loaded was read again, with the sums of what was sent
+    compared,     // rows of both servers were compared
+    differences,  // found, and not mended yet
+};
+
 struct Problem {
     std::string subject;
     std::string message;
@@ -128,6 +138,9 @@ class Journal {
     /// Tables (numbers) with chunks of more than one snapshot (invariant 5).
     std::set<int> mixed_tables();
     /// pause: nullopt takes the mark away.
+    /// By table number.
+    std::map<int, Proof> proofs();
+    void mark_proof(const std::vector<int>& tables, Proof proof);
     void mark_cutover(std::optional<std::chrono::milliseconds> pause);
     void add_step(const std::string& step, double seconds, bool finished);
     std::map<std::string, Step> steps();
@@ -163,8 +176,9 @@ class Journal {
 
 /// Marks a chunk as loaded, in the caller's transaction. Throws: io::Error (stopped) if another
 /// run has taken the job over.
+/// sum: of the rows as they were sent.
 void mark_loaded(io::Connection& target, const JobTicket& ticket, int table, int chunk,
-                 std::int64_t rows, std::int64_t bytes);
+                 const io::RowSum& sum, std::int64_t bytes);
 void mark_objects_loaded(io::Connection& target, const JobTicket& ticket, int number,
                          std::int64_t bytes);
 /// Settles a commit whose answer was lost (invariant 8). Requires: a fresh connection.
@@ -175,6 +189,10 @@ bool objects_are_loaded(io::Connection& target, const std::string& job, int numb
 void mark_window(io::Connection& target, const JobTicket& ticket, const std::string& to,
                  std::int64_t delta_rows);
 void mark_finished(io::Connection& target, const std::string& job, int table);
+void mark_proof(io::Connection& target, const std::string& job, const std::vector<int>& tables,
+                Proof proof);
+/// The sum over all chunks of a loaded table.
+io::RowSum sent_rows(io::Connection& target, const std::string& job, int table);
 /// Notes how far a step has come, in the caller's transaction.
 void mark_step(io::Connection& target, const std::string& job, const std::string& step,
                std::int64_t entries_done, bool finished);

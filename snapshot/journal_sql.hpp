@@ -47,6 +47,7 @@ inline constexpr io::Query kCreateJournal{"create_journal", R"sql(
         bytes        bigint not null,
         plan         text not null,
         finished_at  timestamptz,
+        proof        text,
         primary key (job, number)
     );
     create table if not exists pghaul.chunk (
@@ -58,6 +59,7 @@ inline constexpr io::Query kCreateJournal{"create_journal", R"sql(
         snapshot      integer,
         rows          bigint,
         sent_bytes    bigint,
+        row_sum       text,
         primary key (job, table_number, number)
     );
     create table if not exists pghaul.large_object_chunk (
@@ -246,14 +248,16 @@ inline constexpr io::Query kReadLoadedObjects{"read_loaded_objects", R"sql(
     select number from pghaul.large_object_chunk where job = $1 and loaded_at is not null
 )sql"};
 
-/// $1 job, $2 run, $3 table, $4 chunk, $5 snapshot, $6 rows, $7 bytes. Runs in the transaction
-/// that loads the rows. Affects no row if another run has taken the job over.
+/// $1 job, $2 run, $3 table, $4 chunk, $5 snapshot, $6 rows, $7 bytes, $8 sum of the rows' hashes.
+/// Runs in the transaction that loads the rows. Affects no row if another run has taken the job
+/// over.
 inline constexpr io::Query kMarkLoaded{"mark_loaded", R"sql(
     update pghaul.chunk as c
        set loaded_at = pg_catalog.clock_timestamp(),
            snapshot = $5::pg_catalog.int4,
            rows = $6::pg_catalog.int8,
-           sent_bytes = $7::pg_catalog.int8
+           sent_bytes = $7::pg_catalog.int8,
+           row_sum = $8
       from pghaul.job as j
      where c.job = $1
        and c.table_number = $3::pg_catalog.int4
@@ -309,6 +313,27 @@ inline constexpr io::Query kMarkFinished{"mark_finished", R"sql(
        set finished_at = pg_catalog.clock_timestamp()
      where job = $1
        and number = $2::pg_catalog.int4
+)sql"};
+
+/// $1 job, $2 numbers of tables, $3 how they were proven (see Proof).
+inline constexpr io::Query kMarkProof{"mark_proof", R"sql(
+    update pghaul.table_plan
+       set proof = $3
+     where job = $1
+       and number = any($2::pg_catalog.int4[])
+)sql"};
+
+/// $1 job. Rows: table number, how it was proven; empty for not yet.
+inline constexpr io::Query kReadProofs{"read_proofs", R"sql(
+    select number, coalesce(proof, '') from pghaul.table_plan where job = $1
+)sql"};
+
+/// $1 job, $2 table number. Rows: rows and the sum of their hashes, of each chunk.
+inline constexpr io::Query kReadSums{"read_sums", R"sql(
+    select rows, row_sum
+      from pghaul.chunk
+     where job = $1
+       and table_number = $2::pg_catalog.int4
 )sql"};
 
 /// $1 job, $2 snapshot.
@@ -475,6 +500,7 @@ inline constexpr std::array kJournalQueries = {
     kAddSnapshot,   kAddStep,          kMarkStep,      kReadSteps,          kNoteProblem,
     kReplacePlan,   kDeltaFrom,        kMarkWindow,    kMarkCutover,        kMixedTables,
     kForgetProblem, kListProblems,     kTotals,        kPartlyLoaded,       kDeleteJob,
+    kMarkProof,     kReadProofs,       kReadSums,
 };
 
 }  // namespace pghaul::snapshot

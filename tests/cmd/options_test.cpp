@@ -47,7 +47,7 @@ TEST(Options, HaveTheDefaultsThatTheHelpTells) {
     EXPECT_FALSE(options.chunk_bytes) << "it depends on the database";
     EXPECT_EQ(options.format, snapshot::FormatChoice::automatic);
     EXPECT_TRUE(options.freeze);
-    EXPECT_EQ(options.until, Until::indexed);
+    EXPECT_EQ(options.until, Until::verified);
     EXPECT_EQ(options.progress, ProgressMode::automatic);
     EXPECT_EQ(options.log_level, "info");
     EXPECT_FALSE(options.json || options.watch || options.no_owner || options.no_privileges ||
@@ -66,8 +66,11 @@ TEST(Options, GoToCurrentUnlessChangesAreLeftOut) {
         more.insert(more.begin(), {"run", "--source", "old", "--target", "new"});
         return parse(more)->until;
     };
-    EXPECT_EQ(until({}), Until::current);
-    EXPECT_EQ(until({"--no-capture"}), Until::indexed);
+    EXPECT_EQ(until({}), Until::verified);
+    EXPECT_EQ(until({"--no-capture"}), Until::verified);
+    EXPECT_EQ(until({"--verify", "full"}), Until::verified);
+    EXPECT_EQ(until({"--verify", "none"}), Until::current);
+    EXPECT_EQ(until({"--verify", "none", "--no-capture"}), Until::indexed);
     EXPECT_EQ(until({"--until", "captured"}), Until::captured);
     EXPECT_EQ(until({"--until", "current"}), Until::current);
 }
@@ -192,7 +195,8 @@ TEST(Options, RefuseWhatTheyDoNotKnow) {
              {"verify", "--source", "a", "--target", "b", "--sample", "101"},
              {"verify", "--source", "a", "--target", "b", "--seed", "1"},
              {"verify", "--source", "a", "--target", "b", "--sample", "1", "--repair"},
-             {"run", "--source", "a", "--target", "b", "--until", "verified"},
+             {"run", "--source", "a", "--target", "b", "--until", "verified", "--verify", "none"},
+             {"run", "--source", "a", "--target", "b", "--verify", "some"},
              {"follow", "--source", "a"},
              {"follow", "--target", "a"},
              {"follow", "--source", "a", "--target", "b", "--until", "current"},
@@ -288,8 +292,8 @@ TEST(Help, ListsEveryOptionOfEveryCommand) {
     plan.insert({"schema", "exclude-schema", "table", "exclude-table", "jobs", "chunk-size",
                  "format", "freeze", "no-capture", "no-owner", "no-privileges"});
     auto run = plan;
-    run.insert({"until", "max-runtime", "stop-at", "source-is-quiet", "restart-copy", "progress",
-                "metrics-file"});
+    run.insert({"until", "verify", "max-runtime", "stop-at", "source-is-quiet", "restart-copy",
+                "progress", "metrics-file"});
     auto follow = common;
     follow.insert({"jobs", "progress", "metrics-file", "until-current"});
     auto cutover = common;

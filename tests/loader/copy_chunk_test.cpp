@@ -19,14 +19,14 @@ class CopyChunkTest : public test::TwoDatabases {
         const auto& plan = plan_.tables[static_cast<std::size_t>(table)];
         io::Transaction reading(source, "isolation level repeatable read read only");
         io::Transaction writing(target);
-        const auto rows = copy_chunk(
+        const auto sent = copy_chunk(
             source, target,
             {plan, plan.chunks[static_cast<std::size_t>(chunk)], plan_.encoding, lock_table},
             ticket(), progress_, interrupt_);
         client_encodings_ =
             source.parameter("client_encoding") + " " + target.parameter("client_encoding");
         writing.commit();
-        return rows;
+        return static_cast<std::int64_t>(sent.rows);
     }
     std::int64_t copy_all() {
         std::int64_t rows = 0;

@@ -39,6 +39,8 @@ std::string said(const std::optional<Work>& work) {
             return "objects " + std::to_string(work->objects->number);
         case Work::Kind::build_index:
             return "index " + work->index->name;
+        case Work::Kind::read_back:
+            return "read " + work->table->info.name + "." + std::to_string(work->piece);
         case Work::Kind::finish:
             return "finish " + work->table->info.name;
         case Work::Kind::release_source:
@@ -105,6 +107,67 @@ TEST(WorkQueue, TakesASingleStreamThroughTheWholeRun) {
     EXPECT_TRUE(queue.all_copied());
     EXPECT_TRUE(queue.all_done());
     EXPECT_NO_THROW(queue.rethrow());
+}
+
+TEST(WorkQueue, ReadsTablesBackAfterTheirIndexesAndBeforeTheirEnd) {
+    Plan plan;
+    plan.tables = {queue_table(0, 2, 300 * kMegabyte, {10 * kMegabyte}),
+                   queue_table(1, 1, 100 * kMegabyte)};
+    auto options = streams(1);
+    options.read_back = {{0, 2}};
+    WorkQueue queue(plan, {}, {}, options);
+    const auto list = alone(plan, queue);
+    const auto place = [&](const char* what) {
+        EXPECT_EQ(std::count(list.begin(), list.end(), what), 1) << what;
+        return std::find(list.begin(), list.end(), what);
+    };
+    EXPECT_LT(place("t0.1"), place("read t0.0"));
+    EXPECT_LT(place("index i100000"), place("read t0.0"));
+    EXPECT_LT(place("read t0.0"), place("read t0.1"));
+    EXPECT_LT(place("read t0.1"), place("finish t0"));
+    EXPECT_EQ(list.size(), 9U) << "the other table is not read";
+    EXPECT_TRUE(queue.all_done());
+}
+
+TEST(WorkQueue, FinishesATableOnlyWhenItsLastPieceIsRead) {
+    Plan plan;
+    plan.tables = {queue_table(0, 1, 100 * kMegabyte)};
+    auto options = streams(2);
+    options.read_back = {{0, 2}};
+    WorkQueue queue(plan, {{{0, 0}}, {}}, {}, options);
+    for (int stream = 0; stream < 2; ++stream) {
+        const auto release = queue.take(stream);
+        EXPECT_EQ(said(release), "release");
+        queue.done(stream, *release);
+    }
+    const auto first = queue.take(0);
+    const auto second = queue.take(1);
+    EXPECT_EQ(said(first) + " " + said(second), "read t0.0 read t0.1");
+    EXPECT_FALSE(queue.all_copied());
+    queue.done(1, *second);
+    queue.stop();
+    EXPECT_FALSE(queue.all_copied()) << "one piece is still being read";
+    queue.done(0, *first);
+    EXPECT_TRUE(queue.all_copied());
+    EXPECT_FALSE(queue.all_done());
+}
+
+TEST(WorkQueue, ReadsTablesBackAlsoWhenTheyAreNotToBeFinished) {
+    Plan plan;
+    plan.tables = {queue_table(0, 1, 100 * kMegabyte, {10 * kMegabyte}), queue_table(1, 1, 1000)};
+    auto options = streams(1, false);
+    options.read_back = {{0, 1}, {1, 1}};
+    WorkQueue queue(plan, {}, {}, options);
+    std::vector<std::string> list;
+    while (const auto work = queue.take(0)) {
+        list.push_back(said(work));
+        // A small one is read in the transaction of its rows.
+        EXPECT_EQ(work->read_back_too, list.back() == "t1.0");
+        queue.done(0, *work);
+    }
+    std::sort(list.begin(), list.end());
+    EXPECT_EQ(list, (std::vector<std::string>{"read t0.0", "release", "t0.0", "t1.0"}));
+    EXPECT_TRUE(queue.all_done());
 }
 
 TEST(WorkQueue, EndsAtOnceWhenThereIsNothingToDo) {

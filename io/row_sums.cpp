@@ -1,0 +1,63 @@
+#include "io/row_sums.hpp"
+
+#include "io/error.hpp"
+
+namespace pghaul::io {
+namespace {
+
+// Source: PostgreSQL manual, COPY, "Binary Format".
+constexpr std::string_view kSignature("PGCOPY\n\377\r\n\0", 11);
+constexpr std::size_t kHeaderBytes = kSignature.size() + 8;  // flags, length of the extension
+constexpr std::size_t kTrailer = 0xffff;
+
+RowSum sum_of_binary(std::string_view rows) {
+    RowSum sum;
+    if (rows.starts_with(kSignature)) {
+        if (rows.size() < kHeaderBytes) throw Error("a binary COPY ends in its header");
+        rows.remove_prefix(kHeaderBytes);
+    }
+    while (!rows.empty()) {
+        if (rows.size() < 2) throw Error("a row of a binary COPY ends early");
+        const std::size_t count = static_cast<std::size_t>(static_cast<unsigned char>(rows[0]))
+                                      << 8 |
+                                  static_cast<unsigned char>(rows[1]);
+        rows.remove_prefix(2);
+        if (count == kTrailer) continue;
+        const auto row = rows;
+        for (std::size_t field = 0; field < count; ++field) take_field(rows);
+        sum.add(hash_of(row.substr(0, row.size() - rows.size())));
+    }
+    return sum;
+}
+
+/// A newline within a value travels as \n, so each that stands there ends a row.
+RowSum sum_of_text(std::string_view rows) {
+    RowSum sum;
+    while (!rows.empty()) {
+        const auto end = rows.find('\n');
+        if (end == std::string_view::npos) throw Error("a row of a text COPY ends early");
+        sum.add(hash_of(rows.substr(0, end)));
+        rows.remove_prefix(end + 1);
+    }
+    return sum;
+}
+
+}  // namespace
+
+RowSum sum_of_block(const Block& block, RowForm form) {
+    const std::string_view rows(block.bytes.data(), block.bytes.size());
+    return form == RowForm::binary ? sum_of_binary(rows) : sum_of_text(rows);
+}
+
+RowSum sum_of_copy(CopyReader& reader, RowForm form, StreamProgress& progress,
+                   const Interrupt& interrupt) {
+    RowSum sum;
+    for (Block block; reader.read(block); block.bytes.clear()) {
+        interrupt.check();
+        sum.add(sum_of_block(block, form));
+        progress.add_bytes(block.bytes.size());
+    }
+    return sum;
+}
+
+}  // namespace pghaul::io

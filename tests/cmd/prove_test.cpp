@@ -1,0 +1,104 @@
+// A run ends with every table proven: what was loaded is read back, what is not proven so is
+// compared on both servers, and neither run nor cutover passes a difference.
+#include <gtest/gtest.h>
+
+#include "tests/cmd/live_steps.hpp"
+#include "tests/cmd/verify_steps.hpp"
+#include "tests/support/shared_servers.hpp"
+
+namespace pghaul::test {
+namespace {
+
+constexpr const char* kTables = R"sql(
+    create table large (id int primary key, pad text);
+    insert into large select i, repeat('l', 200) from generate_series(1, 20000) i;
+    create index on large (pad, id);
+    create table small (id int primary key, v text, n numeric);
+    insert into small select i, 's' || i, i from generate_series(1, 100) i;
+    create table keyless (a int, b text);
+    insert into keyless select i % 7, 'k' from generate_series(1, 12000) i;
+    select lo_from_bytea(9000 + i, convert_to(repeat('o', i * 300000), 'UTF8'))
+      from generate_series(1, 5) i;
+    analyze;
+)sql";
+
+std::string proofs(const Pair& pair) {
+    return pair.target_sql(
+        "select string_agg(distinct coalesce(proof, 'none'), ', ') from pghaul.table_plan;");
+}
+
+class Prove : public HaulTest {};
+
+TEST_F(Prove, TheCopyReadsEveryTableBack) {
+    const auto pair = fresh_pair(kTables);
+    ASSERT_TRUE(exited(run(pair, {"--chunk-size=1MB"}), 0));
+    EXPECT_EQ(proofs(pair), "read back");
+    EXPECT_GT(fewest_chunks(pair), 0);
+    const auto again = run(pair, {"--chunk-size=1MB"});
+    EXPECT_TRUE(exited(again, 0));
+    EXPECT_TRUE(holds(again.out, "done already"));
+}
+
+TEST_F(Prove, AreNotReadWhenThatIsNotWantedAndComparedWhenItIsLater) {
+    const auto pair = fresh_pair(kTables);
+    ASSERT_TRUE(exited(run(pair, {"--verify", "none"}), 0));
+    EXPECT_EQ(proofs(pair), "unwanted");
+    ASSERT_TRUE(exited(run(pair), 0));
+    EXPECT_EQ(proofs(pair), "compared");
+    const auto full = fresh_pair(kTables);
+    ASSERT_TRUE(exited(run(full, {"--verify", "full"}), 0));
+    EXPECT_EQ(proofs(full), "compared");
+}
+
+/// The run is killed behind some chunks, and what they brought is changed before the next one.
+TEST_F(Prove, ARowThatChangesOnTheTargetBeforeItIsReadBackIsNamed) {
+    for (const bool live : {false, true}) {
+        const auto pair = fresh_pair(kTables);
+        Arguments more = {"--chunk-size=1MB", "-j", "1"};
+        if (!live) more.insert(more.end(), {"--no-capture", "--source-is-quiet"});
+        const auto killed =
+            run_live(pair, more, {{"PGHAUL_FAILPOINTS", "read_back_before_mark=kill"}});
+        ASSERT_EQ(killed.signal, SIGKILL) << killed.err;
+        EXPECT_EQ(
+            pair.target_sql("update large set pad = 'x' where id = 4711 returning 1;").substr(0, 1),
+            "1");
+        const auto found = run_live(pair, more);
+        EXPECT_TRUE(refused(found, 4, {"public.large", "1 difference"}));
+        EXPECT_TRUE(holds(found.err, "id=4711 differs in pad"));
+        EXPECT_TRUE(refused(run_live(pair, more), 4, {"public.large"}));
+        EXPECT_TRUE(exited(verify(pair, {"--repair"}), 0));
+        EXPECT_TRUE(exited(run_live(pair, more), 0));
+        EXPECT_TRUE(same_rows(pair));
+    }
+}
+
+TEST_F(Prove, CutoverRefusesWhileADifferenceStands) {
+    const auto pair = live_pair(As::owner, kTables);
+    ASSERT_TRUE(exited(run_live(pair), 0));
+    pair.target_sql("delete from small where id = 5;");
+    EXPECT_TRUE(exited(verify(pair), 4));
+    const Arguments cutover = {PGHAUL_PROGRAM, "cutover",   "--source",   pair.source,
+                               "--target",     pair.target, "--progress", "none"};
+    EXPECT_TRUE(refused(run_process(cutover), 4, {"public.small", "1 difference"}));
+    pair.source_sql("insert into small values (0, 'still writable');");
+    EXPECT_TRUE(exited(verify(pair, {"--repair"}), 0));
+    EXPECT_TRUE(exited(run_process(cutover), 0));
+    EXPECT_TRUE(same_rows(pair));
+}
+
+TEST_F(Prove, ChangesAreCheckedAsTheyAreApplied) {
+    const auto pair = live_pair(As::superuser, kTables);
+    ASSERT_TRUE(exited(run_live(pair), 0));
+    pair.target_sql("alter table small alter n type numeric(9, 0);");
+    const auto position = pair.target_sql("select delta_from from pghaul.job;");
+    pair.source_sql("update small set n = 7.5 where id = 7;");
+    const auto found = follow(pair);
+    EXPECT_TRUE(refused(found, 4, {"public.small", "differ"}));
+    EXPECT_EQ(pair.target_sql("select delta_from from pghaul.job;"), position);
+    pair.target_sql("alter table small alter n type numeric;");
+    EXPECT_TRUE(exited(follow(pair), 0));
+    EXPECT_TRUE(same_rows(pair));
+}
+
+}  // namespace
+}  // namespace pghaul::test
