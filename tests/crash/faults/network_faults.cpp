@@ -30,7 +30,8 @@ class Stall : public Fault {
     int most_strikes() const override { return 2; }
     std::string strike(ChildProcess&) override {
         const End& end = either();
-        if (end.proxy.connections() == 0) return {};
+        if (stalled_ || end.proxy.connections() == 0) return {};
+        stalled_ = true;
         const bool newcomers = draw(2) == 0;
         const bool for_good = draw(2) == 0;
         const std::chrono::milliseconds time(for_good ? kForGood_ms : draw_between(200, 9000));
@@ -41,9 +42,10 @@ class Stall : public Fault {
                            for_good ? "for good" : fmt::format("for {} ms", time.count()));
     }
     void tick() override {
-        if (SteadyClock::now() >= until_) resume();
+        if (stalled_ && SteadyClock::now() >= until_) resume();
     }
     void heal() override {
+        stalled_ = false;
         // Servers hear late that the other side has gone, but they do.
         for (const End* end : {&field_.ends.source, &field_.ends.target}) {
             end->proxy.calm();
@@ -54,8 +56,10 @@ class Stall : public Fault {
   private:
     static constexpr int kForGood_ms = 600'000;
     void resume() {
+        stalled_ = false;
         for (const End* end : {&field_.ends.source, &field_.ends.target}) end->proxy.resume();
     }
+    bool stalled_ = false;
     SteadyClock::time_point until_;
 };
 

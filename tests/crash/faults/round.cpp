@@ -91,14 +91,14 @@ class Round {
                                    fmt::format("--chunk-size={}MB", chunk_mb), "--progress",
                                    "none"};
         const Arguments quiet = {"--progress", "none"};
-        commands_.push_back({"run", options, milliseconds(3000)});
+        commands_.push_back({"run", options, milliseconds(2200)});
         if (draw(random_, 3) == 0) commands_.push_back({"verify", quiet, milliseconds(900)});
         if (draw(random_, 3) == 0) {
             commands_.push_back(
-                {"follow", {"--until-current", "--progress", "none"}, milliseconds(700)});
+                {"follow", {"--until-current", "--progress", "none"}, milliseconds(500)});
         }
-        commands_.push_back({"cutover", quiet, milliseconds(800)});
-        commands_.push_back({"drop", {}, milliseconds(400)});
+        commands_.push_back({"cutover", quiet, milliseconds(600)});
+        commands_.push_back({"drop", {}, milliseconds(50)});
         const int strikes = draw_between(random_, 1, fault_->most_strikes());
         for (int i = 0; i < strikes; ++i) {
             // Two of three hit the run; it is most of the job.
