@@ -96,9 +96,9 @@ class Cutover {
                                   moved_to(),
                                   run_.options.lock_timeout,
                                   run_.options.max_pause,
-                                  [&] {
+                                  [&](io::Connection& locker) {
                                       pause_.begin(run_.options.max_pause);
-                                      check_for_drift(run_);
+                                      check_for_drift(run_, locker);
                                   },
                                   [&] {
                                       set_sequences(run_);
@@ -106,7 +106,10 @@ class Cutover {
                                   },
                                   pause_.interrupt()};
         try {
-            check_for_drift(run_);
+            {
+                auto source = run_.open_source("drift");
+                check_for_drift(run_, source);
+            }
             if (fenced) {
                 catch_up->apply_window();
                 setup.finish_data();

@@ -85,7 +85,7 @@ void check_pause(const CutoverSetup& setup, Clock::time_point began) {
 std::int64_t drain_and_fence(const CutoverSetup& setup, CatchUp& catch_up, Connection& locker,
                              Clock::time_point began) {
     failpoint(Failpoint::cutover_locked);
-    setup.check();
+    setup.check(locker);
     std::int64_t changes = 0;
     // One window takes all that was committed before the locks; a second one that holds nothing
     // shows that this was all.

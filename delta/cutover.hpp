@@ -31,7 +31,9 @@ struct CutoverSetup {
     /// From the first lock to the fence; exceeded, everything is taken back.
     std::chrono::milliseconds max_pause{30'000};
     /// Checks with writers locked out, before anything is changed; throws what forbids to go on.
-    std::function<void()> check;
+    /// The session that holds the locks is the only one that may look at the tables: any other
+    /// stands in line behind a TRUNCATE that waits for it.
+    std::function<void(io::Connection& locker)> check;
     /// What must be done with writers locked out and the last changes applied: sequences, large
     /// objects. Must be repeatable.
     std::function<void()> finish_data;

@@ -18,6 +18,9 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kCancelLimit{5};
 
+constexpr std::string_view kHintAfterLoss =
+    "check that server's log and the network; run again to go on where it stopped";
+
 // Values that make the text form of every type the same on every server, and timeouts off: each
 // step sets the limit it needs. Names that a server doesn't have are skipped.
 constexpr std::array<std::pair<const char*, const char*>, 20> kSessionDefaults = {{
@@ -225,7 +228,8 @@ ResultHandle Connection::next_result(const Query& query) {
             }
             if (PQstatus(raw()) != CONNECTION_OK) {
                 poisoned_ = true;
-                error.poisons_connection(true).retryable(true);
+                error.poisons_connection(true).retryable(true).exit_code(ExitCode::stopped);
+                if (error.hint().empty()) error.hint(kHintAfterLoss);
             }
             throw error;
         }
@@ -301,7 +305,7 @@ Error Connection::broken(std::string_view statement) {
         .retryable(true)
         .poisons_connection(true)
         .exit_code(ExitCode::stopped)
-        .hint("check that server's log and the network; run again to go on where it stopped");
+        .hint(kHintAfterLoss);
 }
 
 void Connection::cancel() noexcept {

@@ -126,6 +126,9 @@ TEST_F(ConnectionTest, IsPoisonedWhenItsBackendWasTerminated) {
     EXPECT_TRUE(connection.poisoned());
     EXPECT_TRUE(error.poisons_connection());
     EXPECT_TRUE(error.retryable());
+    EXPECT_EQ(error.sqlstate(), "57P01");
+    EXPECT_EQ(error.exit_code(), ExitCode::stopped) << "a cron job runs it again";
+    EXPECT_NE(error.hint(), "");
 }
 
 TEST_F(ConnectionTest, EndsAStatementOnBothSidesWhenInterrupted) {
