@@ -101,7 +101,8 @@ void Writers::write(const std::stop_token& stop, const std::string& conninfo,
     std::minstd_rand random(manner.seed + static_cast<unsigned>(written.load()));
     io::Interrupt interrupt;
     auto session = connect(conninfo, interrupt);
-    session.execute({"settings", "set search_path = public; set lock_timeout = '5s'"});
+    session.execute({"settings", "set search_path = public; set lock_timeout = " +
+                                     std::to_string(manner.lock_timeout.count())});
     while (!stop.stop_requested()) {
         std::string sql;
         for (const char c : script) {

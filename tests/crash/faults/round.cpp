@@ -18,6 +18,7 @@ constexpr milliseconds kTick{5};
 // and to try again for some 20 s more.
 constexpr std::chrono::seconds kLongestAttempt{120};
 constexpr milliseconds kBeforeRerun{200};
+constexpr milliseconds kWritersLockTimeout{1000};
 constexpr int kMoreReruns = 8;
 constexpr int kStopped = 75;
 constexpr double kMostSent = 1.5;
@@ -114,7 +115,7 @@ class Round {
 
     void move() {
         Writers writers(ends_.writer_conninfo(), busy_writers(),
-                        {result_.seed, pause_, /*reconnects=*/true});
+                        {result_.seed, pause_, kWritersLockTimeout, /*reconnects=*/true});
         for (auto& command : commands_) {
             if (command.name == "drop") {
                 // Cut over: nobody writes to the source any more.

@@ -59,7 +59,8 @@ class LockTable : public Fault {
         if (holder_) return {};
         const End& end = either();
         const auto table = end.sql(
-            "select c.oid::regclass from pg_class c where c.relkind = 'r' and c.relnamespace = "
+            "select format('public.%I', c.relname) from pg_class c where c.relkind = 'r' and "
+            "c.relnamespace = "
             "'public'::regnamespace order by md5(c.relname || '" +
             std::to_string(draw(1000)) + "') limit 1;");
         if (table.empty()) return {};
@@ -67,8 +68,10 @@ class LockTable : public Fault {
             holder_ = std::make_unique<Holder>(
                 end.superuser(), "set lock_timeout = '1s'; begin; lock table " + table +
                                      " in access exclusive mode");
-        } catch (const io::Error&) {
-            return {};  // pghaul or a writer holds it
+        } catch (const io::Error& error) {
+            // Somebody else holds it, or it is not there yet.
+            if (error.sqlstate() != "55P03" && error.sqlstate() != "42P01") throw;
+            return {};
         }
         const std::chrono::milliseconds time(draw_between(100, 6000));
         until_ = SteadyClock::now() + time;
