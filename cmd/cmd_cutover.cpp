@@ -96,9 +96,9 @@ class Cutover {
                                   moved_to(),
                                   run_.options.lock_timeout,
                                   run_.options.max_pause,
-                                  [&] {
+                                  [&](io::Connection& locker) {
                                       pause_.begin(run_.options.max_pause);
-                                      check_for_drift(run_);
+                                      check_for_drift(run_, locker);
                                   },
                                   [&] {
                                       set_sequences(run_);
@@ -106,7 +106,10 @@ class Cutover {
                                   },
                                   pause_.interrupt()};
         try {
-            check_for_drift(run_);
+            {
+                auto source = run_.open_source("drift");
+                check_for_drift(run_, source);
+            }
             if (fenced) {
                 catch_up->apply_window();
                 setup.finish_data();
@@ -161,6 +164,7 @@ void print(const Options& options, const RunContext& run, const Outcome& outcome
         const nlohmann::json all = {{"job", options.job},
                                     {"was_done_already", outcome.was_done_already},
                                     {"pause_ms", outcome.pause.count()},
+                                    {"lock_wait_ms", outcome.fence.lock_wait.count()},
                                     {"attempts", outcome.fence.attempts},
                                     {"last_changes", outcome.fence.last_changes},
                                     {"problems", problems}};
@@ -171,11 +175,13 @@ void print(const Options& options, const RunContext& run, const Outcome& outcome
         fmt::print("job {} was cut over already\n", options.job);
     } else {
         fmt::print(
-            "job {} is cut over: writers were paused for {} ms ({} changes in it, {} attempts to "
-            "lock)\nthe source {} refuses writes; point the application at {}\n"
+            "job {} is cut over: writers were paused for {} ms ({} ms of it for locks, {} changes "
+            "in "
+            "it, {} attempts to lock)\nthe source {} refuses writes; point the application at {}\n"
             "back: pghaul cutover --undo; to clean up: pghaul drop\n",
-            options.job, outcome.pause.count(), outcome.fence.last_changes, outcome.fence.attempts,
-            run.source.display(), run.target.display());
+            options.job, outcome.pause.count(), outcome.fence.lock_wait.count(),
+            outcome.fence.last_changes, outcome.fence.attempts, run.source.display(),
+            run.target.display());
     }
     for (const auto& problem : outcome.problems) {
         fmt::print("PROBLEM: {}: {}\n", problem.subject, problem.message);

@@ -6,6 +6,7 @@
 
 #include "cmd/commands.hpp"
 #include "cmd/only_job.hpp"
+#include "cmd/session.hpp"
 #include "delta/capture.hpp"
 #include "delta/target_guards.hpp"
 #include "io/error.hpp"
@@ -106,17 +107,15 @@ void restore_target(const Options& options, snapshot::Journal& journal,
     fmt::print("triggers and foreign keys of the target are as on the source again\n");
 }
 
-}  // namespace
+void drop_from_source_alone(const Options& options, const io::Interrupt& interrupt) {
+    auto source = open(options.source, interrupt);
+    const auto job = job_on_source(source, options.job);
+    refuse_while_running(source, job);
+    drop_on_source(source, job, interrupt);
+    fmt::print("copied data stays; the target was not named, so its journal stays too\n");
+}
 
-io::ExitCode run_drop(Options options, io::Interrupt& interrupt) {
-    if (options.target.empty()) {
-        auto source = open(options.source, interrupt);
-        const auto job = job_on_source(source, options.job);
-        refuse_while_running(source, job);
-        drop_on_source(source, job, interrupt);
-        fmt::print("copied data stays; the target was not named, so its journal stays too\n");
-        return io::ExitCode::done;
-    }
+void drop_from_target(Options options, const io::Interrupt& interrupt) {
     const bool named = !options.job.empty();
     auto journal = open_journal(options, interrupt);
     journal.lock();  // a run in progress keeps what it needs
@@ -132,7 +131,7 @@ io::ExitCode run_drop(Options options, io::Interrupt& interrupt) {
     if (!record) {
         fmt::print("nothing of {} in {}\n", named ? "job " + options.job : "pghaul",
                    journal.connection().server_name());
-        return io::ExitCode::done;
+        return;
     }
     // The journal last: a drop that was cut short finds its job again.
     journal.remove();
@@ -154,6 +153,20 @@ io::ExitCode run_drop(Options options, io::Interrupt& interrupt) {
         }
     }
     fmt::print("copied data stays\n");
+}
+
+}  // namespace
+
+io::ExitCode run_drop(Options options, io::Interrupt& interrupt) {
+    if (options.target.empty()) {
+        drop_from_source_alone(options, interrupt);
+    } else if (options.source.empty()) {
+        drop_from_target(options, interrupt);
+    } else {
+        io::RunProgress progress;
+        in_session(options, interrupt, progress, "what is removed is removed",
+                   [&] { drop_from_target(options, interrupt); });
+    }
     return io::ExitCode::done;
 }
 

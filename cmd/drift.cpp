@@ -27,6 +27,10 @@ std::string joined(const std::vector<std::string>& parts) {
 
 Drift find_drift(RunContext& run) {
     auto source = run.open_source("drift");
+    return find_drift(run, source);
+}
+
+Drift find_drift(RunContext& run, io::Connection& source) {
     const auto chosen = snapshot::select_relations(source, run.plan.selection);
     const auto now = snapshot::read_shapes(source, chosen);
     Drift drift;
@@ -49,8 +53,8 @@ Drift find_drift(RunContext& run) {
     return drift;
 }
 
-void check_for_drift(RunContext& run) {
-    const auto drift = find_drift(run);
+void check_for_drift(RunContext& run, io::Connection& source) {
+    const auto drift = find_drift(run, source);
     if (!drift.altered.empty()) {
         throw Error("the schema was changed on the source since the copy: " + joined(drift.altered))
             .exit_code(ExitCode::no_go)

@@ -18,10 +18,12 @@ struct Drift {
     std::vector<std::string> made_names;
 };
 
+Drift find_drift(RunContext& run, io::Connection& source);
+/// Same, on a session of its own.
 Drift find_drift(RunContext& run);
 
 /// Throws: io::Error (no_go) that names what was altered; (stopped) if only new tables are there,
 /// which the next run or follow takes over.
-void check_for_drift(RunContext& run);
+void check_for_drift(RunContext& run, io::Connection& source);
 
 }  // namespace pghaul::cmd

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
+#include <set>
 
 #include "cmd/format.hpp"
 #include "snapshot/keeper_sql.hpp"
@@ -61,6 +63,7 @@ std::vector<std::string> Watch::ask(const io::ConnInfo& server, const char* side
         connection = io::Connection::open(server, {job_, "watch", "UTF8", {}, {}}, own_);
     }
     connection->answer_within(kAnswer);
+    end_forgotten_waits(*connection);
     const auto rows = connection->query(snapshot::kWaits, {"pghaul/" + job_ + "/"});
     std::vector<std::string> lines;
     for (int row = 0; row < rows.rows(); ++row) {
@@ -76,6 +79,37 @@ std::vector<std::string> Watch::ask(const io::ConnInfo& server, const char* side
         lines.push_back(printable(line));
     }
     return lines;
+}
+
+/// We wait for a session, and it waits for us: one of both was not told something. Looked at twice,
+/// since what was said may be on its way.
+void Watch::end_forgotten_waits(io::Connection& connection) {
+    std::vector<io::Wait> waits;
+    std::vector<std::string> pids;
+    for (auto& wait : io::waits_longer_than(kStall)) {
+        if (wait.server != connection.server_name()) continue;
+        pids.push_back(std::to_string(wait.backend_pid));
+        waits.push_back(std::move(wait));
+    }
+    std::set<std::string> waiting;
+    if (!pids.empty()) {
+        const auto rows = connection.query(snapshot::kWaitingForUs, {io::array_literal(pids)});
+        for (int row = 0; row < rows.rows(); ++row) waiting.insert(rows.string(row, 0));
+    }
+    std::vector<io::Wait> suspects;
+    for (std::size_t i = 0; i < waits.size(); ++i) {
+        if (!waiting.contains(pids[i])) continue;
+        const bool again =
+            std::find(suspects_.begin(), suspects_.end(), waits[i]) != suspects_.end();
+        if (again) {
+            io::break_off(waits[i]);
+        } else {
+            suspects.push_back(waits[i]);
+        }
+    }
+    std::erase_if(suspects_,
+                  [&](const auto& wait) { return wait.server == connection.server_name(); });
+    suspects_.insert(suspects_.end(), suspects.begin(), suspects.end());
 }
 
 void Watch::body(const std::stop_token& stop) {

@@ -1,6 +1,6 @@
 // Looks after a run from outside: when nothing has moved for a while it asks both servers what the
-// run's sessions wait for (and who blocks them), and when a server does not answer at all it ends
-// the run instead of waiting for ever.
+// run's sessions wait for (and who blocks them). When a server does not answer at all it ends the
+// run instead of waiting for ever; when it answers here but waits for us there, it ends that wait.
 // Thread: its own; waits() from any.
 #pragma once
 
@@ -12,6 +12,7 @@
 
 #include "io/connection.hpp"
 #include "io/progress.hpp"
+#include "io/waits.hpp"
 
 namespace pghaul::cmd {
 
@@ -31,6 +32,7 @@ class Watch {
     bool stalled();
     std::vector<std::string> ask(const io::ConnInfo& server, const char* side,
                                  std::optional<io::Connection>& connection);
+    void end_forgotten_waits(io::Connection& connection);
 
     io::ConnInfo source_;
     io::ConnInfo target_;
@@ -41,6 +43,8 @@ class Watch {
     mutable std::mutex mutex_;
     std::vector<std::string> waits_;
     std::optional<io::Error> verdict_;
+    /// Waits for sessions that waited for us when they were last looked at.
+    std::vector<io::Wait> suspects_;
     std::string last_seen_;
     std::chrono::steady_clock::time_point moved_at_ = std::chrono::steady_clock::now();
     std::jthread thread_;

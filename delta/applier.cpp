@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "delta/capture.hpp"
 #include "delta/check.hpp"
+#include "delta/triggers.hpp"
 #include "io/copy_reader.hpp"
 #include "io/copy_writer.hpp"
 #include "io/relay.hpp"

@@ -85,10 +85,4 @@ void with_short_locks(io::Connection& source, snapshot::Oid table, const std::st
                       const std::function<void(const std::string&)>& waiting,
                       const std::function<void()>& body);
 
-/// The columns that a delta row holds of the table: its apply key, or all of them.
-std::vector<std::string> captured_columns(const snapshot::TableInfo& table);
-
-/// The trigger function's statement; exposed for its tests.
-std::string function_sql(const CaptureSite& site, const snapshot::TableInfo& table);
-
 }  // namespace pghaul::delta

@@ -85,7 +85,7 @@ void check_pause(const CutoverSetup& setup, Clock::time_point began) {
 std::int64_t drain_and_fence(const CutoverSetup& setup, CatchUp& catch_up, Connection& locker,
                              Clock::time_point began) {
     failpoint(Failpoint::cutover_locked);
-    setup.check();
+    setup.check(locker);
     std::int64_t changes = 0;
     // One window takes all that was committed before the locks; a second one that holds nothing
     // shows that this was all.
@@ -146,6 +146,7 @@ CutoverResult fence_off(const CutoverSetup& setup, CatchUp& catch_up) {
             setup.interrupt.sleep_ms(static_cast<int>(pause.count()));
             continue;  // the transaction goes, and with it every lock
         }
+        result.lock_wait = since(began);
         result.last_changes = drain_and_fence(setup, catch_up, locker, began);
         commit_fence(setup, transaction);
         result.pause = since(began);

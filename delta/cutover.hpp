@@ -31,7 +31,9 @@ struct CutoverSetup {
     /// From the first lock to the fence; exceeded, everything is taken back.
     std::chrono::milliseconds max_pause{30'000};
     /// Checks with writers locked out, before anything is changed; throws what forbids to go on.
-    std::function<void()> check;
+    /// The session that holds the locks is the only one that may look at the tables: any other
+    /// stands in line behind a TRUNCATE that waits for it.
+    std::function<void(io::Connection& locker)> check;
     /// What must be done with writers locked out and the last changes applied: sequences, large
     /// objects. Must be repeatable.
     std::function<void()> finish_data;
@@ -41,6 +43,8 @@ struct CutoverSetup {
 struct CutoverResult {
     /// From the request for the first lock to the fence's commit.
     std::chrono::milliseconds pause{0};
+    /// Of it, until all locks were held.
+    std::chrono::milliseconds lock_wait{0};
     int attempts = 0;
     /// Captured changes that were applied while writers waited.
     std::int64_t last_changes = 0;

@@ -3,6 +3,7 @@
 #include <libpq-fe.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -10,6 +11,7 @@
 #include <thread>
 
 #include "io/error.hpp"
+#include "io/waits.hpp"
 
 namespace pghaul::io {
 namespace {
@@ -17,6 +19,11 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kCancelLimit{5};
+// Only a wait that lasts is worth a note: most are over in less.
+constexpr std::chrono::milliseconds kShortWait{1000};
+
+constexpr std::string_view kHintAfterLoss =
+    "check that server's log and the network; run again to go on where it stopped";
 
 // Values that make the text form of every type the same on every server, and timeouts off: each
 // step sets the limit it needs. Names that a server doesn't have are skipped.
@@ -225,7 +232,8 @@ ResultHandle Connection::next_result(const Query& query) {
             }
             if (PQstatus(raw()) != CONNECTION_OK) {
                 poisoned_ = true;
-                error.poisons_connection(true).retryable(true);
+                error.poisons_connection(true).retryable(true).exit_code(ExitCode::stopped);
+                if (error.hint().empty()) error.hint(kHintAfterLoss);
             }
             throw error;
         }
@@ -236,6 +244,7 @@ ResultHandle Connection::next_result(const Query& query) {
 
 bool Connection::await_socket(bool also_writable) {
     const auto deadline = Clock::now() + answer_limit_.value_or(std::chrono::milliseconds(0));
+    std::optional<WaitMark> mark;
     for (;;) {
         if (interrupt_->fired()) {
             poisoned_ = true;
@@ -245,13 +254,19 @@ bool Connection::await_socket(bool also_writable) {
             {PQsocket(raw()), static_cast<short>(POLLIN | (also_writable ? POLLOUT : 0)), 0},
             {interrupt_->fd(), POLLIN, 0},
         }};
-        int wait_ms = -1;
+        const int short_ms = mark ? -1 : static_cast<int>(kShortWait.count());
+        int wait_ms = short_ms;
         if (answer_limit_) {
             const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
-            wait_ms = static_cast<int>(std::max<std::int64_t>(left.count(), 0));
+            const auto left_ms = static_cast<int>(std::max<std::int64_t>(left.count(), 0));
+            wait_ms = mark ? left_ms : std::min(short_ms, left_ms);
         }
         const int ready = ::poll(entries.data(), entries.size(), wait_ms);
         if (ready < 0 && errno != EINTR) throw broken("poll");
+        if (ready == 0 && !mark && wait_ms == short_ms) {
+            mark.emplace(server_name_, backend_pid(), PQsocket(raw()));
+            continue;
+        }
         if (ready == 0) {
             poisoned_ = true;
             throw Error(server_name_ + " stopped answering")
@@ -260,6 +275,7 @@ bool Connection::await_socket(bool also_writable) {
                 .exit_code(ExitCode::stopped)
                 .hint("check that server and the network, then run again");
         }
+        if (mark && mark->broken_off()) throw forgotten();
         if (entries[0].revents != 0)
             return (entries[0].revents & (POLLIN | POLLERR | POLLHUP)) != 0;
     }
@@ -301,7 +317,19 @@ Error Connection::broken(std::string_view statement) {
         .retryable(true)
         .poisons_connection(true)
         .exit_code(ExitCode::stopped)
-        .hint("check that server's log and the network; run again to go on where it stopped");
+        .hint(kHintAfterLoss);
+}
+
+Error Connection::forgotten() {
+    poisoned_ = true;
+    return Error(server_name_ + " answers, but not on this connection")
+        .sqlstate("08006")
+        .retryable(true)
+        .poisons_connection(true)
+        .exit_code(ExitCode::stopped)
+        .hint(
+            "something between here and there (a proxy, a firewall) has lost the connection; "
+            "run again to go on where it stopped");
 }
 
 void Connection::cancel() noexcept {

@@ -95,6 +95,8 @@ class Connection {
     void apply(const SessionSettings& settings);
     Result last_result(const Query& query);
     Error statement_error(const pg_result& result, const Query& query) const;
+    /// The error of a wait that was broken off from outside.
+    Error forgotten();
     void drop() noexcept;
 
     ConnectionHandle handle_;

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "io/error.hpp"
@@ -114,6 +115,11 @@ Error connect_error(const ConnInfo& info, PGconn* connection, bool silent) {
         }
     }
     return error;
+}
+
+/// Whether the server is up and takes others.
+bool refused(const Error& error) {
+    return !error.retryable() && error.exit_code() == ExitCode::failed;
 }
 
 /// The address that libpq is at.
@@ -245,7 +251,7 @@ void FinishConnection::operator()(pg_conn* connection) const noexcept { PQfinish
 ConnectionHandle dial(ConnInfo info, const Interrupt& interrupt) {
     for (const auto& [keyword, value] : kNetworkDefaults) info.set_default(keyword, value);
     const auto timeout = timeout_of(info);
-    for (;;) {
+    for (bool again = false;;) {
         interrupt.check();
         const ConnectArguments arguments(info);
         Dialling dialling(arguments, timeout, interrupt);
@@ -253,7 +259,11 @@ ConnectionHandle dial(ConnInfo info, const Interrupt& interrupt) {
         const bool stuck = dialling.silent() && PQstatus(dialling.raw()) != CONNECTION_BAD;
         if (stuck && remove_host(info, Address(dialling.raw()))) continue;
         interrupt.check();
-        throw connect_error(info, dialling.raw(), dialling.silent());
+        auto error = connect_error(info, dialling.raw(), dialling.silent());
+        // A server that was starting when it was dialled and is up when it is asked looks as if it
+        // had refused us for good. One that does refuse says so again.
+        if (refused(error) && !std::exchange(again, true)) continue;
+        throw error;
     }
 }
 

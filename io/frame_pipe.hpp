@@ -7,7 +7,7 @@
 //        8      4  payload's size
 //       12         the payload
 //
-// Who waits for a descriptor, and what else that wait watches, is the owner's business (Wait).
+// Who waits for a descriptor, and what else that wait watches, is the owner's business (PipeWait).
 // Thread: a FrameReader has one; FrameWriter::write may be called by any.
 #pragma once
 
@@ -24,7 +24,7 @@
 namespace pghaul::io {
 
 /// Returns when fd is ready for these poll(2) events, or throws.
-using Wait = std::function<void(int fd, short events)>;
+using PipeWait = std::function<void(int fd, short events)>;
 
 /// The other end has closed the pipe.
 class PipeEnded : public Error {
@@ -34,7 +34,7 @@ class PipeEnded : public Error {
 
 class FrameReader {
   public:
-    FrameReader(int fd, Wait wait) : fd_(fd), wait_(std::move(wait)) {}
+    FrameReader(int fd, PipeWait wait) : fd_(fd), wait_(std::move(wait)) {}
 
     /// Appends the bytes up to a line end, which is taken off, but no more than `limit`.
     /// Throws: PipeEnded; then `line` holds what came before it.
@@ -47,7 +47,7 @@ class FrameReader {
     std::size_t read_some(char* to, std::size_t size);
 
     int fd_;
-    Wait wait_;
+    PipeWait wait_;
     std::vector<char> buffer_;
     std::size_t taken_ = 0;
 };
@@ -55,7 +55,7 @@ class FrameReader {
 class FrameWriter {
   public:
     /// fd: does not block.
-    FrameWriter(int fd, Wait wait) : fd_(fd), wait_(std::move(wait)) {}
+    FrameWriter(int fd, PipeWait wait) : fd_(fd), wait_(std::move(wait)) {}
 
     void write_text(std::string_view text);
     /// Throws: PipeEnded.
@@ -67,7 +67,7 @@ class FrameWriter {
     void write_all(std::string_view head, std::string_view rest);
 
     int fd_;
-    Wait wait_;
+    PipeWait wait_;
     std::mutex mutex_;
 };
 

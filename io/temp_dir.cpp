@@ -1,6 +1,7 @@
 #include "io/temp_dir.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,21 +10,53 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <utility>
 
 #include "io/error.hpp"
-#include "io/file_descriptor.hpp"
 
 namespace pghaul::io {
 
-TempDir::TempDir() {
-    const char* base = std::getenv("TMPDIR");
-    std::string pattern =
-        std::string(base != nullptr && *base != '\0' ? base : "/tmp") + "/pghaul-XXXXXX";
-    if (::mkdtemp(pattern.data()) == nullptr) {
-        throw Error("cannot create a folder " + pattern + ": " + std::strerror(errno))
-            .hint("point TMPDIR at a folder that can be written");
+namespace {
+
+constexpr std::string_view kPrefix = "pghaul-run-";
+
+/// Opens a folder of ours and locks it; empty if it is not ours, or another has locked it.
+FileDescriptor lock_folder(const std::filesystem::path& folder, int flags) {
+    FileDescriptor fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    struct stat info {};
+    const bool locked = fd && ::fstat(fd.get(), &info) == 0 && info.st_uid == ::geteuid() &&
+                        ::flock(fd.get(), LOCK_EX | flags) == 0;
+    return locked ? std::move(fd) : FileDescriptor();
+}
+
+void remove_leftovers(const std::string& base) {
+    std::error_code ignored;
+    for (std::filesystem::directory_iterator at(base, ignored), end; at != end;
+         at.increment(ignored)) {
+        if (!at->path().filename().string().starts_with(kPrefix)) continue;
+        if (const auto lock = lock_folder(at->path(), LOCK_NB)) {
+            std::filesystem::remove_all(at->path(), ignored);
+        }
     }
-    dir_ = pattern;
+}
+
+}  // namespace
+
+TempDir::TempDir() {
+    const char* set = std::getenv("TMPDIR");
+    const std::string base = set != nullptr && *set != '\0' ? set : "/tmp";
+    remove_leftovers(base);
+    // One that is not locked yet may be taken for a leftover: then it is gone once we have the
+    // lock.
+    while (!std::filesystem::exists(dir_)) {
+        std::string pattern = base + "/" + std::string(kPrefix) + "XXXXXX";
+        if (::mkdtemp(pattern.data()) == nullptr) {
+            throw Error("cannot create a folder " + pattern + ": " + std::strerror(errno))
+                .hint("point TMPDIR at a folder that can be written");
+        }
+        dir_ = pattern;
+        lock_ = lock_folder(dir_, 0);
+    }
 }
 
 TempDir::~TempDir() {

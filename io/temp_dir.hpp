@@ -1,9 +1,13 @@
-// A private folder (mode 0700) for files that child processes need; removed with all it holds.
+// A private folder (mode 0700) for files that child processes need; removed with all it holds. A
+// folder that a killed process has left is removed by the next one that makes its own there: a
+// living owner holds a lock on it.
 #pragma once
 
 #include <filesystem>
 #include <string>
 #include <string_view>
+
+#include "io/file_descriptor.hpp"
 
 namespace pghaul::io {
 
@@ -21,6 +25,7 @@ class TempDir {
 
   private:
     std::filesystem::path dir_;
+    FileDescriptor lock_;
 };
 
 /// Throws: Error if it can't be read.

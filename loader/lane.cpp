@@ -128,9 +128,10 @@ void Lane::copy(const Work& work) {
     committing_ = true;
     transaction.commit();
     io::failpoint(io::Failpoint::copy_after_commit);
-    committing_ = false;
     // With capture the application goes on: its TRUNCATE must not wait for more than this work.
     if (setup_.plan.capture) source_.leave_snapshot();
+    // Not before: a source that is lost here makes this work be tried again.
+    committing_ = false;
     setup_.progress.loaded_bytes.fetch_add(bytes);
 }
 

@@ -41,7 +41,7 @@ constexpr std::array<std::string_view, 44> kBinarySafe = {
 
 class Types {
   public:
-    explicit Types(io::Connection& source) {
+    explicit Types(io::Connection& source) : infinite_intervals_(source.server_major() >= 17) {
         const auto rows = source.query(kListTypes);
         for (int row = 0; row < rows.rows(); ++row) {
             types_[static_cast<Oid>(rows.integer(row, 0))] = {
@@ -61,6 +61,9 @@ class Types {
         const auto& type = found->second;
         if (type.kind == 'e') return true;  // an enum travels as its label
         if (!type.built_in) return false;
+        // From 17 on an interval may be infinite, and older servers would take the binary form of
+        // that for 178 million years. They refuse the text.
+        if (type.name == "interval" && infinite_intervals_) return false;
         if (type.kind == 'r' || type.kind == 'm') return true;  // bounds of a built-in type
         // Built-in element types have the same OID everywhere, and array_recv checks it.
         if (type.element != 0 && type.name.starts_with('_')) return binary_safe(type.element);
@@ -106,6 +109,7 @@ class Types {
         return oid;
     }
 
+    bool infinite_intervals_;
     std::map<Oid, TypeInfo> types_;
 };
 

@@ -61,6 +61,16 @@ inline constexpr io::Query kWaits{"waits", R"sql(
      order by a.application_name
 )sql"};
 
-inline constexpr std::array kKeeperQueries = {kExport, kExistingTables, kExclusiveLocks, kWaits};
+/// $1 pids of sessions that we wait for. Rows: those of them that wait for us, or are gone.
+inline constexpr io::Query kWaitingForUs{"waiting_for_us", R"sql(
+    select p.pid
+      from unnest($1::pg_catalog.int4[]) as p(pid)
+      left join pg_catalog.pg_stat_activity as a on a.pid = p.pid
+     where a.pid is null
+        or a.state <> 'active'
+        or a.wait_event_type = 'Client'
+)sql"};
+inline constexpr std::array kKeeperQueries = {kExport, kExistingTables, kExclusiveLocks, kWaits,
+                                              kWaitingForUs};
 
 }  // namespace pghaul::snapshot

@@ -6,9 +6,9 @@
 #include <atomic>
 #include <exception>
 #include <mutex>
-#include <random>
 #include <thread>
 
+#include "io/backoff.hpp"
 #include "snapshot/held_snapshot.hpp"
 #include "snapshot/keeper.hpp"
 
@@ -18,17 +18,7 @@ namespace {
 using io::Connection;
 using io::Error;
 
-// As a stream of the copy does: about 16 s, which outlasts the restart of a proxy but not a night.
-constexpr int kAttempts = 8;
-constexpr int kFirstPauseMs = 250;
-constexpr int kLongestPauseMs = 8000;
 constexpr std::chrono::minutes kLockTimeout{10};
-
-int pause_ms(int attempt) {
-    thread_local std::minstd_rand random{std::random_device{}()};
-    const int full = std::min(kFirstPauseMs << (attempt - 1), kLongestPauseMs);
-    return full / 2 + static_cast<int>(random() % static_cast<unsigned>(full / 2 + 1));
-}
 
 const char* name_of(Side side) { return side == Side::source ? "source" : "target"; }
 
@@ -76,7 +66,7 @@ void Readers::set_floats(Connection& connection) const {
 }
 
 void Readers::perform_with_retry(Reader& reader, const ReadItem& item) {
-    for (int attempt = 1;; ++attempt) {
+    for (io::Backoff backoff;;) {
         try {
             reader.progress.begin(fmt::format("{}: {}", name_of(reader.side), item.display));
             item.perform(connection_of(reader), reader.progress);
@@ -86,13 +76,14 @@ void Readers::perform_with_retry(Reader& reader, const ReadItem& item) {
         } catch (Error& error) {
             reader.connection.reset();
             error.context(fmt::format("{} on the {}", item.display, name_of(reader.side)));
-            if (setup_.interrupt.fired() || !error.retryable() || attempt == kAttempts) throw;
+            if (setup_.interrupt.fired() || !backoff.allows(error)) throw;
             setup_.progress.retries.fetch_add(1);
-            const int pause = pause_ms(attempt);
-            spdlog::warn("{}\ntrying again in {:.1f} s ({} of {})", error.report(), pause / 1000.0,
-                         attempt, kAttempts - 1);
+            const auto pause = backoff.next_pause();
+            spdlog::warn("{}\ntrying again in {:.1f} s ({} of {})", error.report(),
+                         std::chrono::duration<double>(pause).count(), backoff.failures(),
+                         io::Backoff::kAttempts - 1);
             reader.progress.begin("waiting to retry: " + item.display);
-            setup_.interrupt.sleep_ms(pause);
+            setup_.interrupt.sleep_ms(static_cast<int>(pause.count()));
         }
     }
 }

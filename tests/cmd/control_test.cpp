@@ -9,6 +9,7 @@
 #include "tests/cmd/haul_steps.hpp"
 #include "tests/support/shared_servers.hpp"
 #include "tests/support/silent_listener.hpp"
+#include "tests/support/tcp_proxy.hpp"
 
 namespace pghaul::test {
 namespace {
@@ -74,6 +75,22 @@ TEST_F(Control, ASignalStopsARunThatWaitsForAServerToAnswer) {
             EXPECT_TRUE(refused(*result, 75, {"signal"}));
         }
     }
+}
+
+/// Found by a round of faults: both ends of a connection lived, and it passed nothing.
+TEST_F(Control, AConnectionThatTheNetworkForgotEndsTheWaitForItWithinHalfAMinute) {
+    const auto pair = fresh_pair("create table t as select generate_series(1, 10) as a;");
+    TcpProxy proxy(target_server().port());
+    auto through = pair;
+    through.target = "host=127.0.0.1 port=" + std::to_string(proxy.port()) +
+                     " user=postgres sslmode=disable gssencmode=disable dbname=" + pair.name;
+    ChildProcess child(run_argv(through));
+    ASSERT_TRUE(eventually([&] { return proxy.stall(/*newcomers=*/false) > 0; }));
+    const auto ended = child.wait(std::chrono::seconds(40));
+    ASSERT_TRUE(ended) << "it waits for ever";
+    EXPECT_TRUE(refused(*ended, 75, {"answers, but not on this connection", "proxy"}));
+    proxy.end_all(TcpProxy::End::closed);
+    EXPECT_TRUE(exited(run(pair), 0));
 }
 
 TEST_F(Control, ATableThatIsLockedNamesTheSessionInTheWay) {

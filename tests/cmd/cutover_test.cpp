@@ -137,6 +137,18 @@ TEST_P(Cutover, TakesEverythingBackWhenThePauseGrowsTooLong) {
     EXPECT_TRUE(exited(cut_over(pair), 0));
 }
 
+/// Found by a round of faults: whatever another session of ours reads stands in line behind it.
+TEST_P(Cutover, IsNotHeldUpByATruncateThatWaitsForIt) {
+    const auto pair = live_pair(GetParam(), kPlain);
+    ASSERT_TRUE(exited(run_live(pair), 0));
+    Writers writers(pair.source, {"truncate child", "truncate leaf_of"});
+    writers.await(2);
+    // Below what the writers wait for a lock.
+    EXPECT_TRUE(exited(cut_over(pair, {"--max-pause", "4s"}), 0));
+    writers.stop();
+    EXPECT_TRUE(equal(as_superuser(pair)));
+}
+
 TEST_P(Cutover, NamesAWriterThatDoesNotLetGo) {
     const auto pair = live_pair(GetParam(), kPlain);
     ASSERT_TRUE(exited(run_live(pair), 0));

@@ -1,62 +1,11 @@
 // A target whose disk fills up: one error that says so, and after it has grown the run goes on.
 #include <gtest/gtest.h>
-#include <sched.h>
-#include <sys/mount.h>
-#include <unistd.h>
-
-#include <cstring>
-#include <filesystem>
 
 #include "tests/cmd/haul_steps.hpp"
+#include "tests/support/small_disk.hpp"
 
 namespace pghaul::test {
 namespace {
-
-/// A file system of its own for the target, seen by this process and its children only.
-class SmallDisk {
-  public:
-    explicit SmallDisk(const std::string& size) {
-        std::string folder =
-            (std::filesystem::temp_directory_path() / "pghaul-disk-XXXXXX").string();
-        if (::mkdtemp(folder.data()) == nullptr) return;
-        folder_ = folder;
-        std::filesystem::permissions(folder_, std::filesystem::perms::all);
-        mounted_ = ::unshare(CLONE_NEWNS) == 0 &&
-                   ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-                   ::mount("tmpfs", folder_.c_str(), "tmpfs", 0, ("size=" + size).c_str()) == 0;
-        why_ = std::strerror(errno);
-    }
-    SmallDisk(const SmallDisk&) = delete;
-    SmallDisk& operator=(const SmallDisk&) = delete;
-    ~SmallDisk() {
-        if (mounted_) ::umount2(folder_.c_str(), MNT_DETACH);
-        ::rmdir(folder_.c_str());
-    }
-    bool mounted() const { return mounted_; }
-    std::string why_not() const { return why_; }
-    const std::string& folder() const { return folder_; }
-    void grow(const std::string& size) {
-        ASSERT_EQ(::mount("tmpfs", folder_.c_str(), "tmpfs", MS_REMOUNT, ("size=" + size).c_str()),
-                  0);
-    }
-
-  private:
-    std::string folder_;
-    std::string why_;
-    bool mounted_ = false;
-};
-
-/// WAL on the large disk: a server without room for WAL does not report, it stops.
-void move_wal(Cluster& cluster, const std::string& to) {
-    cluster.stop_fast();
-    int code = 0;
-    const auto said =
-        run_command({"sh", "-c", "mv \"$1/pg_wal\" \"$2\" && ln -s \"$2\" \"$1/pg_wal\"", "sh",
-                     cluster.data_dir(), to},
-                    &code);
-    ASSERT_EQ(code, 0) << said;
-    cluster.start();
-}
 
 TEST(FullDisk, OnTheTargetIsSaidClearlyAndTheRunGoesOnWhenThereIsRoom) {
     if (!find_server_bin(15)) GTEST_SKIP() << "PostgreSQL 15 server is not installed";

@@ -75,23 +75,34 @@ std::string traces(const std::string& conninfo) {
         "select 'schema ' || nspname from pg_namespace where nspname = 'pghaul' order by 1;");
 }
 
-Writers::Writers(const std::string& conninfo, const std::vector<std::string>& scripts) {
-    unsigned seed = 0;
+Writers::Writers(const std::string& conninfo, const std::vector<std::string>& scripts,
+                 const Manner& manner) {
+    Manner own = manner;
     for (const auto& script : scripts) {
+        ++own.seed;
         auto& writer = writers_.emplace_back(std::make_unique<Writer>());
-        writer->thread = std::jthread([&written = writer->written, conninfo, script,
-                                       number = ++seed](const std::stop_token& stop) {
-            write(stop, conninfo, script, number, written);
-        });
+        writer->thread = std::jthread(
+            [&written = writer->written, conninfo, script, own](const std::stop_token& stop) {
+                while (!stop.stop_requested()) {
+                    try {
+                        write(stop, conninfo, script, own, written);
+                    } catch (const io::Error&) {
+                        if (!own.reconnects) throw;
+                        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+                    }
+                }
+            });
     }
 }
 
 void Writers::write(const std::stop_token& stop, const std::string& conninfo,
-                    const std::string& script, unsigned seed, std::atomic<int>& written) {
-    std::minstd_rand random(seed);
+                    const std::string& script, const Manner& manner, std::atomic<int>& written) {
+    // Goes on with other numbers after a lost session.
+    std::minstd_rand random(manner.seed + static_cast<unsigned>(written.load()));
     io::Interrupt interrupt;
     auto session = connect(conninfo, interrupt);
-    session.execute({"settings", "set search_path = public; set lock_timeout = '5s'"});
+    session.execute({"settings", "set search_path = public; set lock_timeout = " +
+                                     std::to_string(manner.lock_timeout.count())});
     while (!stop.stop_requested()) {
         std::string sql;
         for (const char c : script) {
@@ -104,7 +115,14 @@ void Writers::write(const std::stop_token& stop, const std::string& conninfo,
             if (session.in_transaction()) session.execute({"undo", "rollback"});
         }
         ++written;
+        std::this_thread::sleep_for(manner.pause);
     }
+}
+
+int Writers::written() const {
+    int all = 0;
+    for (const auto& writer : writers_) all += writer->written;
+    return all;
 }
 
 void Writers::await(int times) const {

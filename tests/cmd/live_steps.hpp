@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <string>
 #include <thread>
@@ -42,10 +43,22 @@ std::string traces(const std::string& conninfo);
 /// random number for every "#". What the server refuses is rolled back and left.
 class Writers {
   public:
-    explicit Writers(const std::string& conninfo, const std::vector<std::string>& scripts);
+    struct Manner {
+        unsigned seed = 0;
+        std::chrono::milliseconds pause{0};  // after each piece
+        std::chrono::milliseconds lock_timeout{5000};
+        /// Connects again when a session is lost; else that ends the test.
+        bool reconnects = false;
+    };
+    Writers(const std::string& conninfo, const std::vector<std::string>& scripts,
+            const Manner& manner);
+    explicit Writers(const std::string& conninfo, const std::vector<std::string>& scripts)
+        : Writers(conninfo, scripts, Manner{}) {}
     ~Writers() { stop(); }
     /// Waits until each has written that often since the call.
     void await(int times) const;
+    /// How many pieces all of them have written or tried to.
+    int written() const;
     void stop();
 
   private:
@@ -54,7 +67,7 @@ class Writers {
         std::jthread thread;
     };
     static void write(const std::stop_token& stop, const std::string& conninfo,
-                      const std::string& script, unsigned seed, std::atomic<int>& written);
+                      const std::string& script, const Manner& manner, std::atomic<int>& written);
 
     std::vector<std::unique_ptr<Writer>> writers_;
 };

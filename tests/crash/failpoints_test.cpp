@@ -15,8 +15,9 @@ using io::Failpoint;
 using Failpoints = HaulTest;
 
 TEST_F(Failpoints, ARetryableErrorAtAnyPlaceOfACopyIsRedoneByTheSameRun) {
-    for (const std::string name : {"copy_after_read", "copy_before_mark", "copy_before_commit",
-                                   "copy_after_commit", "large_objects_before_mark", "read_back_before_mark"}) {
+    for (const std::string name :
+         {"copy_after_read", "copy_before_mark", "copy_before_commit", "copy_after_commit",
+          "large_objects_before_mark", "read_back_before_mark"}) {
         const std::string setting = name + (name.starts_with("large") ? "=error@1" : "=error@3");
         SCOPED_TRACE(setting);
         const auto pair = crash_pair();

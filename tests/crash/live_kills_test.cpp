@@ -6,6 +6,7 @@
 
 #include "tests/cmd/live_steps.hpp"
 #include "tests/support/shared_servers.hpp"
+#include "tests/support/tcp_proxy.hpp"
 
 namespace pghaul::test {
 namespace {
@@ -95,6 +96,21 @@ TEST_F(LiveCrash, ErrorsThatPassAreRetriedByTheSameRun) {
         EXPECT_TRUE(same_rows(pair));
         EXPECT_EQ(pair.target_sql("select delta_rows from pghaul.job;"), "2");
     }
+}
+
+/// Found by a round of faults: the chunk was loaded, and was then taken for another run's.
+TEST_F(LiveCrash, ASourceLostRightAfterAChunkIsLoadedIsRetriedByTheSameRun) {
+    auto pair = live_pair(As::superuser, busy_tables());
+    ASSERT_TRUE(exited(run_live(pair, {"--until", "captured"}), 0));
+    TcpProxy proxy(source_server().port());
+    proxy.lose_answer_of_commit();
+    pair.source = "host=127.0.0.1 port=" + std::to_string(proxy.port()) +
+                  " user=postgres sslmode=disable gssencmode=disable dbname=" + pair.name;
+    const auto moved = run_live(pair, {kInChunks});
+    EXPECT_TRUE(exited(moved, 0));
+    EXPECT_EQ(proxy.answers_lost(), 1);
+    EXPECT_TRUE(holds(moved.err, "statement end_stream"));
+    EXPECT_TRUE(same_rows(pair));
 }
 
 /// Rows at both ends of the table change places in a unique column while a run is interrupted, so

@@ -7,7 +7,9 @@
 #include <thread>
 
 #include "io/transaction.hpp"
+#include "io/waits.hpp"
 #include "tests/support/shared_servers.hpp"
+#include "tests/support/tcp_proxy.hpp"
 
 namespace pghaul::io {
 namespace {
@@ -126,6 +128,9 @@ TEST_F(ConnectionTest, IsPoisonedWhenItsBackendWasTerminated) {
     EXPECT_TRUE(connection.poisoned());
     EXPECT_TRUE(error.poisons_connection());
     EXPECT_TRUE(error.retryable());
+    EXPECT_EQ(error.sqlstate(), "57P01");
+    EXPECT_EQ(error.exit_code(), ExitCode::stopped) << "a cron job runs it again";
+    EXPECT_NE(error.hint(), "");
 }
 
 TEST_F(ConnectionTest, EndsAStatementOnBothSidesWhenInterrupted) {
@@ -173,6 +178,34 @@ TEST_F(ConnectionTest, GivesUpOnAServerThatStopsAnswering) {
         const auto closed = std::move(connection);
     }
     EXPECT_LT(Clock::now() - start, seconds(20));
+}
+
+TEST_F(ConnectionTest, CanBeBrokenOffWhileItWaitsForAnAnswerThatWasLost) {
+    test::TcpProxy proxy(shared_cluster().port());
+    auto connection =
+        connect("host=127.0.0.1 port=" + std::to_string(proxy.port()) +
+                    " user=postgres dbname=postgres sslmode=disable gssencmode=disable",
+                interrupt_);
+    proxy.stall(/*newcomers=*/false);
+    std::jthread watcher([&] {
+        EXPECT_TRUE(eventually([] { return !waits_longer_than(milliseconds(100)).empty(); }));
+        const auto wait = waits_longer_than(milliseconds(100)).front();
+        EXPECT_EQ(wait.server, connection.server_name());
+        EXPECT_EQ(wait.backend_pid, connection.backend_pid());
+        auto other = wait;
+        other.backend_pid = 1;
+        break_off(other);
+        EXPECT_FALSE(waits_longer_than(milliseconds(0)).empty()) << "the wrong one was ended";
+        break_off(wait);
+    });
+    const auto error = error_of([&] { connection.query({"q", "select 1"}); });
+    EXPECT_NE(std::string(error.what()).find("answers, but not on this connection"),
+              std::string::npos)
+        << error.report();
+    EXPECT_TRUE(error.retryable());
+    EXPECT_TRUE(connection.poisoned());
+    EXPECT_EQ(error.exit_code(), ExitCode::stopped);
+    EXPECT_TRUE(waits_longer_than(milliseconds(0)).empty());
 }
 
 TEST_F(ConnectionTest, ToldApartFromAServerThatRefusesUs) {

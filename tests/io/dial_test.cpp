@@ -7,6 +7,7 @@
 
 #include "tests/support/shared_servers.hpp"
 #include "tests/support/silent_listener.hpp"
+#include "tests/support/tcp_proxy.hpp"
 
 namespace pghaul::io {
 namespace {
@@ -42,6 +43,17 @@ TEST_F(DialTest, EndsAtOnceWhenInterruptedBeforeASilentServer) {
         EXPECT_THROW(connect(silent.conninfo(), interrupt), Interrupted);
         EXPECT_LT(Clock::now() - start, seconds(2));
     }
+}
+
+/// Found by a round of faults: the answer to the question what was wrong came after the start.
+TEST_F(DialTest, TakesAServerThatIsUpAMomentAfterItRefused) {
+    test::TcpProxy proxy(shared_cluster().port());
+    proxy.refuse_next();
+    auto connection =
+        connect("host=127.0.0.1 port=" + std::to_string(proxy.port()) +
+                    " user=postgres dbname=postgres sslmode=disable gssencmode=disable",
+                interrupt_);
+    EXPECT_EQ(connection.query_value({"port", "show port"}), port());
 }
 
 TEST_F(DialTest, GivesUpOnASilentServerWhenItsTimeIsUp) {

@@ -21,7 +21,8 @@ const SpoolId kId{"job-7/d41d8cd98f00b204", 3, 14, 2};
 std::string hex(const std::string& bytes) {
     static constexpr char kDigits[] = "0123456789abcdef";
     std::string text;
-    for (const unsigned char byte : bytes) {
+    for (const char one : bytes) {
+        const auto byte = static_cast<unsigned char>(one);
         text += kDigits[byte >> 4];
         text += kDigits[byte & 15];
     }

@@ -173,9 +173,11 @@ void Cluster::write_settings() const {
 bool Cluster::try_start() {
     const std::string log_path = folder_ + "/log";
     const FileDescriptor log_fd = open_for_append(log_path);
+    Environment environment = options_.environment;
+    environment["LC_ALL"] = "C";
     pid_ = spawn({.argv = {bin_dir_ + "/postgres", "-D", data_dir_, "-p", std::to_string(port_),
                            "-k", socket_dir_},
-                  .extra_env = {{"LC_ALL", "C"}},
+                  .extra_env = environment,
                   .stdout_fd = log_fd.get(),
                   .stderr_fd = log_fd.get(),
                   .user = server_user(),

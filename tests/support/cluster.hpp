@@ -29,6 +29,7 @@ struct ClusterOptions {
     std::string encoding = "UTF8";
     std::string locale = "C.UTF-8";
     std::string data_root = {};  // where the data directory goes; empty: the temporary folder
+    Environment environment = {};  // added to the server's
 };
 
 class Cluster {
