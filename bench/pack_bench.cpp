@@ -2,7 +2,7 @@
 // sends them and on bytes that nothing shrinks.
 //
 //   cmake --preset release -DPGHAUL_BENCH=ON && cmake --build --preset release --target
-//   pghaul_bench build/release/bench/pghaul_bench --benchmark_filter=Pack
+//   pghaul_bench build/release/bench/pghaul_bench --benchmark_filter=[Pp]ack
 //   --benchmark_repetitions=10
 //
 // Bytes per second are of the raw block.
