@@ -50,7 +50,8 @@ def free_port():
 
 
 class Server:
-    def __init__(self, data, socket_dir):
+    def __init__(self, data, socket_dir, address="127.0.0.1"):
+        self.address = address
         self.data = pathlib.Path(data)
         self.port = free_port()
         self.is_new = not (self.data / "PG_VERSION").exists()
@@ -61,20 +62,29 @@ class Server:
             subprocess.run([BIN / "initdb", "-D", self.data, "-U", "postgres", "-A", "trust",
                             "-E", "UTF8", "--locale=C.UTF-8"],
                            check=True, stdout=subprocess.DEVNULL, cwd="/", **server_user())
+            if address != "127.0.0.1":
+                with open(self.data / "pg_hba.conf", "a") as rules:
+                    rules.write("host all all samenet trust\n")
         options = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
         with open(f"{socket_dir}/server-{self.port}.log", "ab") as log:
             self.process = subprocess.Popen(
-                [BIN / "postgres", "-D", self.data, "-p", str(self.port), "-k", socket_dir,
-                 "-c", "listen_addresses=127.0.0.1", *options],
-                stdout=log, stderr=log, cwd="/", start_new_session=True, **server_user())
-        while subprocess.run([BIN / "pg_isready", "-q", "-h", "127.0.0.1", "-p",
+                self.command(BIN / "postgres", "-D", self.data, "-p", str(self.port), "-k", socket_dir,
+                             "-c", f"listen_addresses={address}", *options),
+                stdout=log, stderr=log, cwd="/", start_new_session=True, **self.popen_options())
+        while subprocess.run([BIN / "pg_isready", "-q", "-h", address, "-p",
                               str(self.port)]).returncode != 0:
             if self.process.poll() is not None:
                 sys.exit(f"server did not start, see {log.name}")
             time.sleep(0.1)
 
+    def command(self, *words):
+        return list(words)
+
+    def popen_options(self):
+        return server_user()
+
     def conninfo(self, database=DATABASE):
-        return f"host=127.0.0.1 port={self.port} user=postgres dbname={database}"
+        return f"host={self.address} port={self.port} user=postgres dbname={database}"
 
     def psql(self, *arguments, database=DATABASE, sql=None):
         """Runs psql, on the statements of sql if they are given; returns what it prints."""
@@ -180,7 +190,8 @@ def measure(name, commands, servers, log):
 class Bench:
     """A folder and the servers of one measuring program; all gone at the end of `with`."""
 
-    def __init__(self, args, source_data=None, sides=("source", "target")):
+    def __init__(self, args, source_data=None, sides=("source", "target"), make=None):
+        """make: how a side's server is made from data and socket folder, where not as usual."""
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         self.args = args
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="pghaul-bench-", dir=args.work))
@@ -190,7 +201,7 @@ class Bench:
                 shutil.chown(self.work, "postgres", "postgres")
             for side in sides:
                 data = source_data if source_data and side == "source" else self.work / side
-                server = Server(pathlib.Path(data).resolve(), self.work)
+                server = (make or {}).get(side, Server)(pathlib.Path(data).resolve(), self.work)
                 self.servers.append(server)
                 setattr(self, side, server)
         except BaseException:

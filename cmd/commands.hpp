@@ -15,5 +15,6 @@ io::ExitCode run_run(const Options& options, io::Interrupt& interrupt);
 io::ExitCode run_verify(const Options& options, io::Interrupt& interrupt);
 io::ExitCode run_status(Options options, io::Interrupt& interrupt);
 io::ExitCode run_drop(Options options, io::Interrupt& interrupt);
+io::ExitCode run_agent(io::Interrupt& interrupt);
 
 }  // namespace pghaul::cmd

@@ -7,6 +7,7 @@
 #include "cmd/prove.hpp"
 #include "cmd/run_context.hpp"
 #include "cmd/target_schema.hpp"
+#include "cmd/via.hpp"
 #include "io/failpoint.hpp"
 
 namespace pghaul::cmd {
@@ -33,11 +34,13 @@ HaulResult haul(const Options& options, io::Interrupt& interrupt, io::RunProgres
 
     claim_job(run);
     if (run.cut_over) return result_of(run, steps);
+    if (run.phase < Phase::copied) set_up_agents(run);
     if (run.capture) capture_source(run, steps);
     if (options.until == Until::captured) return result_of(run, steps);
 
     if (run.phase < Phase::copied) {
         copy_image(run, steps);
+        say_what_agents_saved(run);
     } else {
         run.plan = run.journal.read_plan();
     }

@@ -24,6 +24,13 @@ inline constexpr io::Query kDatabaseIdentity{"database_identity", R"sql(
      where d.datname = pg_catalog.current_database()
 )sql"};
 
+/// Which server process answers, and for which database: the same for two sessions only if both
+/// have reached the same server.
+inline constexpr io::Query kServerProcess{"server_process", R"sql(
+    select pg_catalog.current_database() || ', server started '
+           || pg_catalog.pg_postmaster_start_time()::pg_catalog.text
+)sql"};
+
 /// Rows: what stands in the database beside extensions and pghaul's own journal. Objects of initdb
 /// have numbers below 16384.
 inline constexpr io::Query kUserObjects{"user_objects", R"sql(
@@ -197,9 +204,10 @@ inline constexpr io::Query kTablesOfOthers{"tables_of_others", R"sql(
 )sql"};
 
 inline constexpr std::array kHazardQueries = {
-    kTakeMarker,         kDatabaseIdentity, kUserObjects,    kExisting,          kNamesOf,
-    kRolesUsed,          kMissingRoles,     kExtensionsUsed, kMissingExtensions, kTablespacesUsed,
-    kMissingTablespaces, kTargetFacts,      kCollation,      kUnreadableObjects, kTablesOfOthers,
+    kTakeMarker,     kDatabaseIdentity,  kServerProcess,     kUserObjects,
+    kExisting,       kNamesOf,           kRolesUsed,         kMissingRoles,
+    kExtensionsUsed, kMissingExtensions, kTablespacesUsed,   kMissingTablespaces,
+    kTargetFacts,    kCollation,         kUnreadableObjects, kTablesOfOthers,
 };
 
 }  // namespace pghaul::cmd

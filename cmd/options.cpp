@@ -165,6 +165,11 @@ void add_copy(CLI::App& app, Options& options, Raw& raw) {
 }
 
 void add_run(CLI::App& app, Options& options, Raw& raw) {
+    app.add_option("--source-via", options.source_via,
+                   "bring the rows compressed, through agents that COMMAND starts beside the "
+                   "source: 'ssh dbhost pghaul agent'")
+        ->type_name("COMMAND")
+        ->group("Run");
     app.add_option("--until", raw.until,
                    "how far to go: captured (triggers only), copied (rows only), indexed (all but "
                    "later changes), current (those too) or verified (every table proven); default: "
@@ -397,6 +402,7 @@ std::string Options::effective() const {
                     io::ConnInfo::parse(target).display(), jobs,
                     chunk_bytes ? std::to_string(*chunk_bytes) : "auto", freeze ? "auto" : "never",
                     no_capture ? "off" : "on");
+    if (!source_via.empty()) text += " through agents";
     if (source_is_quiet) text += " source-is-quiet";
     if (restart_copy) text += " restart-copy";
     return text;
@@ -528,6 +534,9 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
     auto* drop =
         app.add_subcommand("drop", "remove everything pghaul made on both servers; keep the data");
     add_common(*drop, options, raw, false, false);
+    // It has no options, so it takes no part in what follows.
+    const auto* agent = app.add_subcommand(
+        "agent", "reads rows beside the source; started by --source-via, not by hand");
     const std::vector<CLI::App*> all = {plan, run, follow, cutover, verify, status, drop};
 
     try {
@@ -571,6 +580,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
                       : command == cutover ? Command::cutover
                       : command == verify  ? Command::verify
                       : command == status  ? Command::status
+                      : command == agent   ? Command::agent
                                            : Command::drop;
     convert(raw, options);
     const auto complaints = options.complaints();

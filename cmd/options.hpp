@@ -13,7 +13,7 @@
 
 namespace pghaul::cmd {
 
-enum class Command { plan, run, follow, cutover, verify, status, drop };
+enum class Command { plan, run, follow, cutover, verify, status, drop, agent };
 enum class ProgressMode { automatic, bar, plain, json, none };
 /// readback: what is loaded is read again with the sums of what was sent; full: rows of both
 /// servers are compared too; none: neither, nor are the windows of changes checked.
@@ -26,6 +26,8 @@ struct Options {
 
     std::string source;  // libpq connection string
     std::string target;
+    /// run: the command that starts an agent beside the source; empty: rows come directly.
+    std::string source_via;
     std::string job;  // the source database's name unless given; empty: the target's only one
 
     snapshot::Selection selection;

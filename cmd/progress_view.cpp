@@ -131,6 +131,9 @@ std::string ProgressView::summary(const Sample& sample) const {
         text += fmt::format(", tables {} loaded {} finished of {}", progress_.tables_loaded.load(),
                             progress_.tables_finished.load(), progress_.tables.load());
     }
+    if (const auto received = progress_.received_bytes.load(); received > 0) {
+        text += fmt::format(", {} over the link", human_bytes(static_cast<double>(received)));
+    }
     if (progress_.step() == "copy" && sample.seconds_left > 0) {
         text += ", rows done in about " + human_seconds(sample.seconds_left);
     }
@@ -189,6 +192,7 @@ void ProgressView::print_json(const Sample& sample) const {
                                  {"tables_loaded", progress_.tables_loaded.load()},
                                  {"tables_finished", progress_.tables_finished.load()},
                                  {"retries", progress_.retries.load()},
+                                 {"link_bytes", progress_.received_bytes.load()},
                                  {"following", progress_.following.load()},
                                  {"changes", progress_.delta_rows.load()},
                                  {"pending_changes", progress_.pending_rows.load()},
@@ -219,6 +223,7 @@ void ProgressView::write_metrics(const Sample& sample) const {
         put("changes_total", "counter", progress_.delta_rows.load());
         put("pending_changes", "gauge", progress_.pending_rows.load());
         put("lag_seconds", "gauge", static_cast<double>(progress_.lag_ms.load()) / 1000);
+        put("link_bytes_total", "counter", progress_.received_bytes.load());
         put("retries_total", "counter", progress_.retries.load());
         put("run_seconds", "gauge", sample.seconds);
     }

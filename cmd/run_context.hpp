@@ -14,6 +14,7 @@
 #include "cmd/options.hpp"
 #include "delta/names.hpp"
 #include "delta/target_guards.hpp"
+#include "io/agent_session.hpp"
 #include "io/connection.hpp"
 #include "io/conninfo.hpp"
 #include "io/interrupt.hpp"
@@ -52,6 +53,8 @@ struct RunContext {
     bool cut_over = false;
     /// Tells the job from another of the same name.
     std::string job_id;
+    /// How agents are started; only with --source-via, while rows are to be brought (via.hpp).
+    std::optional<io::AgentCommand> via;
     /// Where capture lives on the source; known once it is installed (live.hpp).
     std::optional<delta::CaptureSite> site;
     /// How changes may be applied on the target; known once that has begun (live.hpp).

@@ -25,7 +25,8 @@ void run_streams(RunContext& run, loader::WorkQueue& queue, const std::string& e
                                   run.options.no_privileges,
                                   truncated_since,
                                   read_back,
-                                  run.options.verify != VerifyMode::none};
+                                  run.options.verify != VerifyMode::none,
+                                  run.via ? &*run.via : nullptr};
     {
         const Alarm alarm(run.deadline, [&] { queue.stop(); });
         std::deque<loader::Lane> lanes;

@@ -8,23 +8,21 @@
 #include <string>
 #include <string_view>
 
-#include "io/block.hpp"
-#include "io/connection.hpp"
+#include "io/copy_source.hpp"
 
 namespace pghaul::io {
 
-class CopyReader {
+class CopyReader : public BlockReader {
   public:
     /// Starts the COPY. Throws: Error.
     CopyReader(Connection& connection, std::string name, const std::string& copy_sql);
 
-    /// Fills an empty block. Returns false when the stream has ended and the block is empty.
-    bool read(Block& block);
+    /// Blocks are COPY messages as they are; unpack() has nothing to do.
+    bool read(Block& block) override;
     /// The next message as the server sent it: one row (the binary format's header rides on the
     /// first, its trailer is the last). Lives until the next call. Returns false at the end.
     bool read_message(std::string_view& message);
-    /// Rows as the server's command tag counts them; valid after read() returned false.
-    std::int64_t rows() const noexcept { return rows_; }
+    std::int64_t rows() const noexcept override { return rows_; }
 
   private:
     struct FreeMessage {

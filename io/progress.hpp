@@ -64,6 +64,8 @@ struct RunProgress {
     std::atomic<int> tables_loaded{0};
     std::atomic<int> tables_finished{0};
     std::atomic<int> retries{0};
+    /// What agents have sent, packed; 0 where rows come directly.
+    std::atomic<std::uint64_t> received_bytes{0};
 
     /// Live changes. `following` is set once they are being applied.
     std::atomic<bool> following{false};

@@ -7,12 +7,22 @@
 #include "io/block.hpp"
 
 namespace pghaul::io {
+namespace {
 
-RelayResult relay(CopyReader& reader, CopyWriter& writer, RowForm form,
+// One giant row must not keep its room for the rest of the stream.
+void let_go_if_giant(std::vector<char>& bytes) {
+    if (bytes.capacity() > 4 * kBlockBytes) std::vector<char>().swap(bytes);
+}
+
+}  // namespace
+
+RelayResult relay(BlockReader& reader, CopyWriter& writer, RowForm form,
                   std::size_t blocks_in_flight, StreamProgress& progress,
                   const Interrupt& interrupt) {
     struct Carried {
         Block block;
+        /// For what a packed block leaves behind when it is unpacked.
+        std::vector<char> spare;
         RowSum rows;
     };
     // The pipeline has at most blocks_in_flight tokens and the outer filters keep order, so a block
@@ -31,7 +41,9 @@ RelayResult relay(CopyReader& reader, CopyWriter& writer, RowForm form,
         }
         return &carried;
     };
-    const auto sum_up = [&](Carried* carried) {
+    const auto unpack_and_sum_up = [&](Carried* carried) {
+        reader.unpack(carried->block, carried->spare);
+        let_go_if_giant(carried->spare);
         carried->rows = sum_of_block(carried->block, form);
         return carried;
     };
@@ -41,14 +53,13 @@ RelayResult relay(CopyReader& reader, CopyWriter& writer, RowForm form,
         result.bytes += bytes.size();
         result.rows.add(carried->rows);
         progress.add_bytes(bytes.size());
-        // One giant row must not keep its room for the rest of the stream.
-        if (bytes.capacity() > 4 * kBlockBytes) std::vector<char>().swap(bytes);
+        let_go_if_giant(bytes);
     };
     using tbb::filter_mode;
     tbb::parallel_pipeline(
         blocks_in_flight,
         tbb::make_filter<void, Carried*>(filter_mode::serial_in_order, read) &
-            tbb::make_filter<Carried*, Carried*>(filter_mode::parallel, sum_up) &
+            tbb::make_filter<Carried*, Carried*>(filter_mode::parallel, unpack_and_sum_up) &
             tbb::make_filter<Carried*, void>(filter_mode::serial_in_order, write));
     return result;
 }

@@ -1,11 +1,11 @@
-// Carries a COPY stream from a reader to a writer, reading and writing at the same time: an oneTBB
-// pipeline with a bounded number of blocks in flight.
+// Carries a COPY stream from a reader to a writer, reading, unpacking and writing at the same time:
+// an oneTBB pipeline with a bounded number of blocks in flight.
 // Thread: the caller's; it should be inside a task_arena with two slots, so that both overlap.
 #pragma once
 
 #include <cstdint>
 
-#include "io/copy_reader.hpp"
+#include "io/copy_source.hpp"
 #include "io/copy_writer.hpp"
 #include "io/interrupt.hpp"
 #include "io/progress.hpp"
@@ -24,7 +24,7 @@ struct RelayResult {
 
 /// Carries all blocks; the caller finishes the writer.
 /// Throws: Error; Interrupted.
-RelayResult relay(CopyReader& reader, CopyWriter& writer, RowForm form,
+RelayResult relay(BlockReader& reader, CopyWriter& writer, RowForm form,
                   std::size_t blocks_in_flight, StreamProgress& progress,
                   const Interrupt& interrupt);
 

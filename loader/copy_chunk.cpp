@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "io/block.hpp"
-#include "io/copy_reader.hpp"
 #include "io/copy_writer.hpp"
 #include "io/failpoint.hpp"
 #include "io/relay.hpp"
@@ -25,7 +24,7 @@ std::size_t blocks_in_flight(const TablePlan& table) {
                                                             : io::kBlocksInFlight;
 }
 
-void lock_and_check(io::Connection& source, const CopyRequest& request) {
+void lock_and_check(io::CopySource& source, const CopyRequest& request) {
     const auto& table = request.table;
     source.execute(
         {"lock_table", "lock table only " + table.info.qualified() + " in access share mode"});
@@ -75,25 +74,26 @@ std::string copy_in_sql(const TablePlan& table) {
                        table.freeze ? ", freeze true" : "");
 }
 
-io::RowSum copy_chunk(io::Connection& source, io::Connection& target, const CopyRequest& request,
+io::RowSum copy_chunk(io::CopySource& source, io::Connection& target, const CopyRequest& request,
                       const snapshot::JobTicket& ticket, io::StreamProgress& progress,
                       const io::Interrupt& interrupt) {
     const auto& table = request.table;
     if (request.lock_table) lock_and_check(source, request);
 
-    io::CopyReader reader(
-        source, "copy_out",
-        io::switch_encoding(request.encoding, "session") + copy_out_sql(table, request.chunk));
+    const auto in_flight = blocks_in_flight(table);
+    const auto reader = source.copy_out(
+        "copy_out",
+        io::switch_encoding(request.encoding, "session") + copy_out_sql(table, request.chunk),
+        in_flight);
     io::CopyWriter writer(target, "copy_in",
                           io::switch_encoding(request.encoding, "local") + copy_in_sql(table));
-    const auto sent =
-        io::relay(reader, writer, row_form(table), blocks_in_flight(table), progress, interrupt);
+    const auto sent = io::relay(*reader, writer, row_form(table), in_flight, progress, interrupt);
     io::failpoint(io::Failpoint::copy_after_read);
 
     const auto written = writer.finish();
-    if (written != reader.rows() || sent.rows.rows != static_cast<std::uint64_t>(written)) {
+    if (written != reader->rows() || sent.rows.rows != static_cast<std::uint64_t>(written)) {
         throw io::Error(
-            fmt::format("the source sent {} rows but the target took {}", reader.rows(), written))
+            fmt::format("the source sent {} rows but the target took {}", reader->rows(), written))
             .hint("look for a trigger or rule on the target's table that drops or adds rows");
     }
     if (request.encoding != "UTF8") {

@@ -4,13 +4,14 @@
 // them in blocks, the target streams them in (COPY FROM), and the chunk's "loaded" mark is written
 // in the same target transaction (invariant 3). The caller begins and commits that transaction, so
 // that many small tables can share one.
-// Thread: a stream's own; both connections are the stream's.
+// Thread: a stream's own; source and target are the stream's.
 #pragma once
 
 #include <functional>
 #include <string>
 
 #include "io/connection.hpp"
+#include "io/copy_source.hpp"
 #include "io/progress.hpp"
 #include "io/row_sums.hpp"
 #include "snapshot/journal.hpp"
@@ -33,8 +34,8 @@ struct CopyRequest {
 
 /// Copies a chunk's rows and marks it. Returns the rows and the sum of their hashes.
 /// Requires: source in a transaction with the snapshot, target in a transaction.
-/// Throws: io::Error; then neither connection may be used again.
-io::RowSum copy_chunk(io::Connection& source, io::Connection& target, const CopyRequest& request,
+/// Throws: io::Error; then neither of the two may be used again.
+io::RowSum copy_chunk(io::CopySource& source, io::Connection& target, const CopyRequest& request,
                       const snapshot::JobTicket& ticket, io::StreamProgress& progress,
                       const io::Interrupt& interrupt);
 

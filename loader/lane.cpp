@@ -10,29 +10,19 @@
 #include "loader/copy_chunk.hpp"
 #include "loader/finish_table.hpp"
 #include "loader/large_objects.hpp"
-#include "snapshot/keeper.hpp"
 
 namespace pghaul::loader {
-namespace {
 
 using io::Connection;
 using io::Error;
 
-// Without locks on all tables each read adds one to this stream's transaction; begin a new one
-// (same snapshot) before they fill the server's lock table.
-constexpr std::size_t kTablesPerTransaction = 200;
-constexpr std::chrono::minutes kLockTimeout{10};
-
-bool snapshot_is_gone(const Error& error) {
-    return error.statement() == "import_snapshot" && !error.poisons_connection() &&
-           (error.sqlstate() == "22023" || error.sqlstate() == "42704" ||
-            error.sqlstate() == "55000");
-}
-
-}  // namespace
-
 Lane::Lane(int number, const LaneSetup& setup, WorkQueue& queue)
-    : number_(number), setup_(setup), queue_(queue), progress_(setup.progress.add_stream()) {}
+
+    : number_(number),
+      setup_(setup),
+      queue_(queue),
+      progress_(setup.progress.add_stream()),
+      source_(number + 1, setup) {}
 
 void Lane::run() noexcept {
     try {
@@ -108,13 +98,13 @@ void Lane::perform(const Work& work) {
             finish_table(target(), *work.table, setup_.ticket.job);
             break;
         case Work::Kind::release_source:
-            source_.reset();
+            source_.close();
             break;
     }
 }
 
 void Lane::copy(const Work& work) {
-    make_room_for(work.chunks.size());
+    source_.make_room_for(work.chunks.size());
     std::int64_t bytes = 0;
     io::Transaction transaction(target());
     for (const auto& [table, chunk] : work.chunks) {
@@ -122,8 +112,8 @@ void Lane::copy(const Work& work) {
             const CopyRequest request{*table, *chunk, setup_.plan.encoding,
                                       !setup_.plan.lock_all_tables,
                                       setup_.truncated_since ? &setup_.truncated_since : nullptr};
-            const auto sent =
-                copy_chunk(source(), target(), request, setup_.ticket, progress_, setup_.interrupt);
+            const auto sent = copy_chunk(source_.rows(), target(), request, setup_.ticket,
+                                         progress_, setup_.interrupt);
             finish_in_copy(work, *table, sent);
         } catch (Error& error) {
             // A group's error must name the table, not the group.
@@ -139,7 +129,7 @@ void Lane::copy(const Work& work) {
     transaction.commit();
     io::failpoint(io::Failpoint::copy_after_commit);
     // With capture the application goes on: its TRUNCATE must not wait for more than this work.
-    if (setup_.plan.capture) leave_snapshot();
+    if (setup_.plan.capture) source_.leave_snapshot();
     // Not before: a source that is lost here makes this work be tried again.
     committing_ = false;
     setup_.progress.loaded_bytes.fetch_add(bytes);
@@ -159,7 +149,7 @@ void Lane::finish_in_copy(const Work& work, const snapshot::TablePlan& table,
 void Lane::copy_objects(const Work& work) {
     io::Transaction transaction(target());
     const auto result =
-        copy_large_objects(source(), target(), work.objects->first, work.objects->last,
+        copy_large_objects(source_.connection(), target(), work.objects->first, work.objects->last,
                            setup_.no_owner, setup_.no_privileges, setup_.read_objects_back);
     io::failpoint(io::Failpoint::large_objects_before_mark);
     snapshot::mark_objects_loaded(target(), setup_.ticket, work.objects->number, result.bytes);
@@ -169,48 +159,6 @@ void Lane::copy_objects(const Work& work) {
     progress_.add_bytes(static_cast<std::uint64_t>(result.bytes));
 }
 
-void Lane::import_snapshot() {
-    try {
-        source_->execute({"import_snapshot", snapshot::import_snapshot(setup_.exported)});
-    } catch (const Error& error) {
-        if (!snapshot_is_gone(error)) throw;
-        throw snapshot::SnapshotLost("the source's snapshot is lost: " + std::string(error.what()));
-    }
-    in_snapshot_ = true;
-    tables_locked_ = 0;
-}
-
-void Lane::leave_snapshot() {
-    source_->execute({"end_stream", "commit"});
-    in_snapshot_ = false;
-}
-
-/// Leaves locks of earlier work behind where tables are locked one by one.
-void Lane::make_room_for(std::size_t tables) {
-    if (setup_.plan.lock_all_tables) return;
-    if (tables_locked_ + tables > kTablesPerTransaction && source_ && in_snapshot_) {
-        leave_snapshot();
-    }
-    tables_locked_ += tables;
-}
-
-Connection& Lane::source() {
-    if (!source_) {
-        source_ = Connection::open(setup_.source,
-                                   {setup_.ticket.job,
-                                    fmt::format("read {}", number_ + 1),
-                                    "UTF8",
-                                    kLockTimeout,
-                                    // A chunk's index scan must not become a parallel or compiled
-                                    // full scan.
-                                    {{"max_parallel_workers_per_gather", "0"}, {"jit", "off"}}},
-                                   setup_.interrupt);
-        in_snapshot_ = false;
-    }
-    if (!in_snapshot_) import_snapshot();
-    return *source_;
-}
-
 Connection& Lane::target() {
     if (target_) return *target_;
     target_ = Connection::open(
@@ -218,7 +166,7 @@ Connection& Lane::target() {
         {setup_.ticket.job,
          fmt::format("write {}", number_ + 1),
          "UTF8",
-         kLockTimeout,
+         kLaneLockTimeout,
          {{"maintenance_work_mem", fmt::format("{}kB", setup_.maintenance_work_mem_kb)},
           {"synchronous_commit", "on"}}},
         setup_.interrupt);
@@ -226,7 +174,7 @@ Connection& Lane::target() {
 }
 
 void Lane::close_connections() noexcept {
-    source_.reset();
+    source_.close();
     target_.reset();
 }
 

@@ -1,6 +1,6 @@
-// A stream: one thread with its own two connections and its own task arena, which takes work from
-// the queue until there is none. The one place where an error is answered by doing the work again
-// (bounded, with backoff, on fresh connections); what can't be retried ends the run.
+// A stream: one thread with its own sessions on both servers and its own task arena, which takes
+// work from the queue until there is none. The one place where an error is answered by doing the
+// work again (bounded, with backoff, on fresh connections); what can't be retried ends the run.
 // Thread: run() is the body of the stream's thread; nothing of it is shared but what it is given.
 #pragma once
 
@@ -10,11 +10,14 @@
 
 #include "io/connection.hpp"
 #include "io/progress.hpp"
+#include "loader/lane_source.hpp"
 #include "loader/read_back.hpp"
 #include "loader/work_queue.hpp"
 #include "snapshot/journal.hpp"
 
 namespace pghaul::loader {
+
+inline constexpr std::chrono::minutes kLaneLockTimeout{10};
 
 /// What all streams of a run share.
 struct LaneSetup {
@@ -36,6 +39,8 @@ struct LaneSetup {
     ReadBack& read_back;
     /// Large objects are read again in the transaction that makes them.
     bool read_objects_back = false;
+    /// How agents that bring the rows are started; null: rows come over connections of our own.
+    const io::AgentCommand* via = nullptr;
 };
 
 class Lane {
@@ -52,10 +57,6 @@ class Lane {
     void finish_in_copy(const Work& work, const snapshot::TablePlan& table, const io::RowSum& sent);
     void copy_objects(const Work& work);
     bool settled(const Work& work);
-    void import_snapshot();
-    void leave_snapshot();
-    void make_room_for(std::size_t tables);
-    io::Connection& source();
     io::Connection& target();
     void close_connections() noexcept;
 
@@ -63,10 +64,8 @@ class Lane {
     const LaneSetup& setup_;
     WorkQueue& queue_;
     io::StreamProgress& progress_;
-    std::optional<io::Connection> source_;
+    LaneSource source_;
     std::optional<io::Connection> target_;
-    std::size_t tables_locked_ = 0;
-    bool in_snapshot_ = false;
     bool committing_ = false;
 };
 

@@ -114,6 +114,8 @@ TEST(Options, AreAllBound) {
                                    "--no-privileges",
                                    "--until",
                                    "copied",
+                                   "--source-via",
+                                   "ssh db pghaul agent",
                                    "--max-runtime",
                                    "2h",
                                    "--stop-at",
@@ -140,6 +142,7 @@ TEST(Options, AreAllBound) {
     EXPECT_TRUE(options.no_owner && options.no_privileges && options.source_is_quiet &&
                 options.json);
     EXPECT_EQ(options.until, Until::copied);
+    EXPECT_EQ(options.source_via, "ssh db pghaul agent");
     EXPECT_EQ(options.max_runtime, std::chrono::hours(2));
     EXPECT_TRUE(options.stop_at);
     EXPECT_EQ(options.progress, ProgressMode::json);
@@ -200,6 +203,8 @@ TEST(Options, RefuseWhatTheyDoNotKnow) {
              {"follow", "--source", "a"},
              {"follow", "--target", "a"},
              {"follow", "--source", "a", "--target", "b", "--until", "current"},
+             {"plan", "--source", "a", "--target", "b", "--source-via", "c"},
+             {"agent", "--source", "a"},
              {"drop"}}) {
         const auto error = refusal_of(arguments);
         EXPECT_EQ(error.exit_code(), io::ExitCode::usage) << error.report();
@@ -292,8 +297,8 @@ TEST(Help, ListsEveryOptionOfEveryCommand) {
     plan.insert({"schema", "exclude-schema", "table", "exclude-table", "jobs", "chunk-size",
                  "format", "freeze", "no-capture", "no-owner", "no-privileges"});
     auto run = plan;
-    run.insert({"until", "verify", "max-runtime", "stop-at", "source-is-quiet", "restart-copy",
-                "progress", "metrics-file"});
+    run.insert({"until", "source-via", "verify", "max-runtime", "stop-at", "source-is-quiet",
+                "restart-copy", "progress", "metrics-file"});
     auto follow = common;
     follow.insert({"jobs", "progress", "metrics-file", "until-current"});
     auto cutover = common;
@@ -306,7 +311,7 @@ TEST(Help, ListsEveryOptionOfEveryCommand) {
     status.insert("watch");
     const std::vector<std::pair<std::string, std::set<std::string>>> contract = {
         {"plan", plan},     {"run", run},       {"follow", follow}, {"cutover", cutover},
-        {"verify", verify}, {"status", status}, {"drop", common}};
+        {"verify", verify}, {"status", status}, {"drop", common},   {"agent", {"help"}}};
     for (const auto& [command, names] : contract) {
         const auto result = pghaul({command, "--help"});
         EXPECT_EQ(result.exit_code, 0) << command;
@@ -318,9 +323,9 @@ TEST(Help, ListsEveryOptionOfEveryCommand) {
 TEST(Help, ListsCommandsAndExitCodes) {
     const auto result = pghaul({"--help"});
     EXPECT_EQ(result.exit_code, 0);
-    for (const auto* text :
-         {"plan", "run", "follow", "cutover", "verify", "status", "drop", "0 done", "1 failed",
-          "2 usage", "3 plan says no-go", "4 verify found differences", "75 stopped early"}) {
+    for (const auto* text : {"plan", "run", "follow", "cutover", "verify", "status", "drop",
+                             "agent", "0 done", "1 failed", "2 usage", "3 plan says no-go",
+                             "4 verify found differences", "75 stopped early"}) {
         EXPECT_NE(result.out.find(text), std::string::npos) << text;
     }
 }

@@ -1,5 +1,6 @@
 #include "loader/copy_chunk.hpp"
 
+#include "io/direct_source.hpp"
 #include "io/transaction.hpp"
 #include "tests/loader/two_databases.hpp"
 #include "tests/support/equality.hpp"
@@ -19,8 +20,9 @@ class CopyChunkTest : public test::TwoDatabases {
         const auto& plan = plan_.tables[static_cast<std::size_t>(table)];
         io::Transaction reading(source, "isolation level repeatable read read only");
         io::Transaction writing(target);
+        io::DirectSource rows_of_source(source);
         const auto sent = copy_chunk(
-            source, target,
+            rows_of_source, target,
             {plan, plan.chunks[static_cast<std::size_t>(chunk)], plan_.encoding, lock_table},
             ticket(), progress_, interrupt_);
         client_encodings_ =
@@ -222,7 +224,8 @@ TEST_F(CopyChunkTest, StopsBetweenBlocksWhenTheRunIsInterrupted) {
     auto source = test::connect(source_database_, interrupt_);
     auto target = test::connect(target_database_, interrupt_);
     interrupt_.fire();
-    EXPECT_THROW(copy_chunk(source, target,
+    io::DirectSource rows_of_source(source);
+    EXPECT_THROW(copy_chunk(rows_of_source, target,
                             {plan_.tables[0], plan_.tables[0].chunks[0], plan_.encoding, false},
                             ticket(), progress_, interrupt_),
                  io::Interrupted);

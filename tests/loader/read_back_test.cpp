@@ -1,6 +1,7 @@
 // Reading a loaded table back: equal sums prove it, any row that is not as it was sent does not.
 #include "loader/read_back.hpp"
 
+#include "io/direct_source.hpp"
 #include "io/transaction.hpp"
 #include "loader/copy_chunk.hpp"
 #include "tests/loader/two_databases.hpp"
@@ -15,12 +16,13 @@ class ReadBackTest : public test::TwoDatabases {
   protected:
     void load() {
         auto source = test::connect(source_database_, interrupt_);
+        io::DirectSource rows_of_source(source);
         auto target = test::connect(target_database_, interrupt_);
         io::Transaction reading(source, "isolation level repeatable read read only");
         io::Transaction writing(target);
         for (const auto& table : plan_.tables) {
             for (const auto& chunk : table.chunks) {
-                copy_chunk(source, target, {table, chunk, plan_.encoding, false}, ticket(),
+                copy_chunk(rows_of_source, target, {table, chunk, plan_.encoding, false}, ticket(),
                            progress_, interrupt_);
             }
         }

@@ -1,7 +1,8 @@
 // The folders that test clusters live in: made, owned by the server's user, cached, swept.
 //
-// Private to cluster.cpp. A folder belongs to the process that holds a lock on its file `owner`; a
-// folder whose lock is free was left by a test that died.
+// For cluster.cpp, and for tests that run something else as the servers' user. A folder belongs to
+// the process that holds a lock on its file `owner`; a folder whose lock is free was left by a test
+// that died.
 #pragma once
 
 #include <optional>

@@ -1,0 +1,94 @@
+#include "loader/lane_source.hpp"
+
+#include <fmt/format.h>
+
+#include "loader/lane.hpp"
+#include "snapshot/keeper.hpp"
+
+namespace pghaul::loader {
+namespace {
+
+// Without locks on all tables each read adds one to this stream's transaction; begin a new one
+// (same snapshot) before they fill the server's lock table.
+constexpr std::size_t kTablesPerTransaction = 200;
+
+bool snapshot_is_gone(const io::Error& error) {
+    return error.statement() == "import_snapshot" && !error.poisons_connection() &&
+           (error.sqlstate() == "22023" || error.sqlstate() == "42704" ||
+            error.sqlstate() == "55000");
+}
+
+}  // namespace
+
+io::SessionSettings LaneSource::settings() const {
+    return {setup_.ticket.job,
+            fmt::format("read {}", number_),
+            "UTF8",
+            kLaneLockTimeout,
+            // A chunk's index scan must not become a parallel or compiled full scan.
+            {{"max_parallel_workers_per_gather", "0"}, {"jit", "off"}}};
+}
+
+void LaneSource::import_snapshot(io::CopySource& source) {
+    try {
+        source.execute({"import_snapshot", snapshot::import_snapshot(setup_.exported)});
+    } catch (const io::Error& error) {
+        if (!snapshot_is_gone(error)) throw;
+        throw snapshot::SnapshotLost("the source's snapshot is lost: " + std::string(error.what()));
+    }
+}
+
+io::Connection& LaneSource::connection() {
+    if (!connection_) {
+        connection_ = io::Connection::open(setup_.source, settings(), setup_.interrupt);
+        direct_.emplace(*connection_);
+        connection_in_snapshot_ = false;
+    }
+    if (!connection_in_snapshot_) {
+        import_snapshot(*direct_);
+        connection_in_snapshot_ = true;
+    }
+    return *connection_;
+}
+
+io::CopySource& LaneSource::rows() {
+    if (setup_.via == nullptr) {
+        connection();
+        return *direct_;
+    }
+    if (!agent_) {
+        agent_.emplace(*setup_.via, setup_.source, settings(), setup_.interrupt);
+        agent_in_snapshot_ = false;
+    }
+    if (!agent_in_snapshot_) {
+        import_snapshot(*agent_);
+        agent_in_snapshot_ = true;
+    }
+    return *agent_;
+}
+
+void LaneSource::make_room_for(std::size_t tables) {
+    if (setup_.plan.lock_all_tables) return;
+    if (tables_locked_ + tables > kTablesPerTransaction) leave_snapshot();
+    tables_locked_ += tables;
+}
+
+void LaneSource::leave_snapshot() {
+    constexpr io::Query kCommit{"end_stream", "commit"};
+    if (connection_ && connection_in_snapshot_) connection_->execute(kCommit);
+    if (agent_ && agent_in_snapshot_) agent_->execute(kCommit);
+    connection_in_snapshot_ = false;
+    agent_in_snapshot_ = false;
+    tables_locked_ = 0;
+}
+
+void LaneSource::close() noexcept {
+    direct_.reset();
+    connection_.reset();
+    agent_.reset();
+    connection_in_snapshot_ = false;
+    agent_in_snapshot_ = false;
+    tables_locked_ = 0;
+}
+
+}  // namespace pghaul::loader
