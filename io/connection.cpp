@@ -48,7 +48,9 @@ constexpr std::array<std::pair<const char*, const char*>, 20> kSessionDefaults =
     {"tcp_keepalives_idle", "10"},
     {"tcp_keepalives_interval", "5"},
     {"tcp_keepalives_count", "3"},
-    {"tcp_user_timeout", "25000"},
+    // Off: else a source is cut off whose rows we take no more because the target stands still. The
+    // next run ends what one that was cut off has left.
+    {"tcp_user_timeout", "0"},
     // Notices during COPY IN would look like an error to the writer, which must react at once.
     {"client_min_messages", "error"},
 }};

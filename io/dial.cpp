@@ -21,16 +21,17 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// A dead or black-holed peer is noticed within 10 + 3 * 5 = 25 s while we wait for it, and within
-// 25 s while it owes us an acknowledgement.
-// Source: libpq, "Parameter Key Words"; tcp(7), TCP_USER_TIMEOUT.
-constexpr std::array<std::pair<const char*, const char*>, 6> kNetworkDefaults = {{
+// A dead or black-holed peer is noticed within 10 + 3 * 5 = 25 s while we wait for it. While it
+// owes us an acknowledgement the kernel is patient for a quarter of an hour, but who looks after a
+// run from outside is not. No tcp_user_timeout: it also ends connections to a peer that is well and
+// takes nothing for a while, as a server does whose COPY waits for a lock or a disk.
+// Source: libpq, "Parameter Key Words"; tcp(7), TCP_USER_TIMEOUT; linux, tcp_probe_timer().
+constexpr std::array<std::pair<const char*, const char*>, 5> kNetworkDefaults = {{
     {"connect_timeout", "10"},
     {"keepalives", "1"},
     {"keepalives_idle", "10"},
     {"keepalives_interval", "5"},
     {"keepalives_count", "3"},
-    {"tcp_user_timeout", "25000"},
 }};
 
 // libpq waits that long where less is asked for. Source: libpq, connect_timeout.

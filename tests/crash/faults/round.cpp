@@ -18,6 +18,7 @@ constexpr milliseconds kTick{5};
 // and to try again for some 20 s more.
 constexpr std::chrono::seconds kLongestAttempt{120};
 constexpr milliseconds kBeforeRerun{200};
+constexpr milliseconds kTypicalCopy{600};
 constexpr milliseconds kWritersLockTimeout{1000};
 constexpr int kMoreReruns = 8;
 constexpr int kStopped = 75;
@@ -92,11 +93,11 @@ class Round {
                                    fmt::format("--chunk-size={}MB", chunk_mb), "--progress",
                                    "none"};
         const Arguments quiet = {"--progress", "none"};
-        commands_.push_back({"run", options, milliseconds(2200)});
-        if (draw(random_, 3) == 0) commands_.push_back({"verify", quiet, milliseconds(900)});
+        commands_.push_back({"run", options, milliseconds(1600)});
+        if (draw(random_, 3) == 0) commands_.push_back({"verify", quiet, milliseconds(600)});
         if (draw(random_, 3) == 0) {
             commands_.push_back(
-                {"follow", {"--until-current", "--progress", "none"}, milliseconds(500)});
+                {"follow", {"--until-current", "--progress", "none"}, milliseconds(300)});
         }
         commands_.push_back({"cutover", quiet, milliseconds(600)});
         commands_.push_back({"drop", {}, milliseconds(50)});
@@ -116,7 +117,10 @@ class Round {
     void move() {
         Writers writers(ends_.writer_conninfo(), busy_writers(),
                         {result_.seed, pause_, kWritersLockTimeout, /*reconnects=*/true});
+        int left = 0;
         for (auto& command : commands_) {
+            // Strikes that came too late for a command may hit the next one.
+            command.strikes += left;
             if (command.name == "drop") {
                 // Cut over: nobody writes to the source any more.
                 writers.stop();
@@ -127,6 +131,7 @@ class Round {
             finish(command);
             if (command.name == "run") look_at_copy(ends_.source.proxy.rows_read() - read_before);
             writers_wrote_ = writers_wrote_ || writers.written() > 0;
+            left = command.strikes;
         }
         look_at_what_is_left();
     }
@@ -167,20 +172,26 @@ class Round {
             --command.strikes;
         };
         tell(fmt::format("pghaul {}\n", command.name));
-        const auto moment = [&] {
-            return SteadyClock::now() +
-                   milliseconds(draw(random_, static_cast<int>(command.typical.count())));
+        const auto after = [&](milliseconds most) {
+            return SteadyClock::now() + milliseconds(draw(random_, static_cast<int>(most.count())));
         };
-        auto next = moment();
+        const auto rows_before = ends_.source.proxy.rows_read();
+        // Every other strike on a run waits for the copy.
+        bool awaits_copy = command.name == "run" && draw(random_, 2) == 0;
+        auto next = after(command.typical);
         std::optional<ProcessResult> ended;
         while (!(ended = child.wait(kTick))) {
             fault_->tick();
             const auto now = SteadyClock::now();
             if (now - begin > kLongestAttempt) hung(command, child);
-            if (command.strikes <= 0 || now < next) continue;
+            if (awaits_copy && ends_.source.proxy.rows_read() > rows_before) {
+                awaits_copy = false;
+                next = after(kTypicalCopy);
+            }
+            if (command.strikes <= 0 || awaits_copy || now < next) continue;
             if (const auto what = fault_->strike(child); !what.empty()) {
                 struck(what);
-                next = moment();
+                next = after(command.typical);
             }
         }
         if (const auto what = fault_->struck_inside(*ended); !what.empty()) struck(what);
