@@ -141,9 +141,10 @@ TEST_P(Cutover, TakesEverythingBackWhenThePauseGrowsTooLong) {
 TEST_P(Cutover, IsNotHeldUpByATruncateThatWaitsForIt) {
     const auto pair = live_pair(GetParam(), kPlain);
     ASSERT_TRUE(exited(run_live(pair), 0));
-    Writers writers(pair.source, {"truncate child", "truncate leaf_of"});
+    Writers writers(pair.source, {"begin; truncate child; commit; select pg_sleep(0.05)",
+                                  "begin; truncate leaf_of; commit; select pg_sleep(0.05)"});
     writers.await(2);
-    // Below what the writers wait for a lock.
+    // Below what the writers wait for a lock. Without their pauses no window might ever open.
     EXPECT_TRUE(exited(cut_over(pair, {"--max-pause", "4s"}), 0));
     writers.stop();
     EXPECT_TRUE(equal(as_superuser(pair)));
