@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "delta/blockers.hpp"
 #include "delta/capture.hpp"
 #include "delta/fence.hpp"
@@ -30,6 +32,8 @@ constexpr milliseconds kLockTimeout{5000};
 // has written for longer than this is waited for without asking, as long as this many budgets.
 constexpr milliseconds kOldTransaction{200};
 constexpr int kBudgetsOfCalm = 20;
+// At such a moment the locks are there at once, or somebody has just begun to write for longer.
+constexpr milliseconds kCalmBudget{500};
 constexpr int kLookMs = 100;
 
 Connection open_locker(const CutoverSetup& setup) {
@@ -56,9 +60,9 @@ void catch_up_closely(CatchUp& catch_up) {
         .hint("cut over when less is written, or give the target more power (-j)");
 }
 
-/// Returns at a moment when no old transaction holds a lock in the way, or when there was none for
-/// too long; the lock's own budget then decides.
-void await_calm(const CutoverSetup& setup, CatchUp& catch_up,
+/// Returns true at a moment when no old transaction holds a lock in the way, false when there was
+/// none for too long.
+bool await_calm(const CutoverSetup& setup, CatchUp& catch_up,
                 const std::vector<snapshot::TableInfo>& tables, Clock::time_point deadline) {
     std::vector<snapshot::Oid> oids;
     for (const auto& table : tables) oids.push_back(table.oid);
@@ -66,12 +70,13 @@ void await_calm(const CutoverSetup& setup, CatchUp& catch_up,
                                    setup.interrupt);
     for (bool told = false; Clock::now() < deadline;) {
         const auto blockers = find_blockers(source, oids, InTheWay::writers, kOldTransaction);
-        if (blockers.empty()) return;
+        if (blockers.empty()) return true;
         if (!told) spdlog::info("waiting for a moment without: {}", describe(blockers));
         told = true;
         setup.interrupt.sleep_ms(kLookMs);
         catch_up_closely(catch_up);
     }
+    return false;
 }
 
 void check_pause(const CutoverSetup& setup, Clock::time_point began) {
@@ -132,13 +137,15 @@ CutoverResult fence_off(const CutoverSetup& setup, CatchUp& catch_up) {
     for (io::Backoff backoff;;) {
         ++result.attempts;
         catch_up_closely(catch_up);
-        await_calm(setup, catch_up, tables, calm_until);
+        const bool calm = await_calm(setup, catch_up, tables, calm_until);
         auto locker = open_locker(setup);
         io::Transaction transaction(locker, "isolation level read committed");
         const auto began = Clock::now();
         try {
-            lock_out_writers(locker, tables, setup.lock_budget);
+            lock_out_writers(locker, tables,
+                             calm ? std::min(setup.lock_budget, kCalmBudget) : setup.lock_budget);
         } catch (const Error& error) {
+            if (calm && error.retryable() && !error.poisons_connection()) continue;
             if (!backoff.allows(error) || setup.interrupt.fired()) throw;
             const auto pause = backoff.next_pause();
             spdlog::info("{}\ntrying again ({} of {})", error.report(), backoff.failures(),
