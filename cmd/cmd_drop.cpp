@@ -128,6 +128,12 @@ void drop_from_target(Options options, const io::Interrupt& interrupt) {
             drop_on_source(source, options.job, interrupt);
         }
     }
+    if (!record && journal.exists() && journal.jobs().empty()) {
+        // Left by a drop or a run that died between the schema and its only job.
+        journal.remove();
+        fmt::print("removed an empty journal from {}\n", journal.connection().server_name());
+        return;
+    }
     if (!record) {
         fmt::print("nothing of {} in {}\n", named ? "job " + options.job : "pghaul",
                    journal.connection().server_name());

@@ -113,6 +113,17 @@ TEST_P(LiveSource, IsFreedByASecondDropAfterOneThatDied) {
     EXPECT_TRUE(exited(drop(pair), 0));
 }
 
+/// Found by a round of faults: the job was gone from the journal, which then was nobody's.
+TEST_P(LiveSource, LeavesNoJournalAfterADropThatDiedBetweenTheJobAndTheSchema) {
+    const auto pair = live_pair(GetParam(), kTables);
+    ASSERT_TRUE(exited(run_live(pair), 0));
+    pair.target_sql("delete from pghaul.job;");
+    const auto dropped = drop(pair);
+    EXPECT_TRUE(exited(dropped, 0));
+    EXPECT_TRUE(holds(dropped.out, "empty journal"));
+    EXPECT_EQ(traces(as_superuser(pair).target), "");
+}
+
 TEST_P(LiveSource, IsFreedWithoutTheTarget) {
     const auto pair = live_pair(GetParam(), kTables);
     ASSERT_TRUE(exited(run_live(pair), 0));
