@@ -194,19 +194,20 @@ io::ExitCode run_cutover(const Options& options, io::Interrupt& interrupt) {
     spdlog::info("{}", options.effective());
     io::RunProgress progress;
     bool clean = true;
-    in_session(options, interrupt, progress, "the source is writable unless a fence stands", [&] {
-        RunContext run(options, interrupt, progress);
-        Steps steps(run);
-        claim_live_job(run, true);
-        Cutover cutover(run, steps);
-        if (options.undo) {
-            cutover.undo();
-            return;
-        }
-        const auto outcome = cutover.cut_over();
-        clean = outcome.problems.empty();
-        print(options, run, outcome);
-    });
+    in_session(options, interrupt, progress, options.job,
+               "the source is writable unless a fence stands; see pghaul status", [&] {
+                   RunContext run(options, interrupt, progress);
+                   Steps steps(run);
+                   claim_live_job(run, true);
+                   Cutover cutover(run, steps);
+                   if (options.undo) {
+                       cutover.undo();
+                       return;
+                   }
+                   const auto outcome = cutover.cut_over();
+                   clean = outcome.problems.empty();
+                   print(options, run, outcome);
+               });
     return clean ? ExitCode::done : ExitCode::failed;
 }
 

@@ -88,11 +88,11 @@ bool is_switched_off(const snapshot::JobRecord& record) {
 /// Catch-up has switched triggers off and taken foreign keys away; cutover would have undone that.
 void restore_target(const Options& options, snapshot::Journal& journal,
                     const snapshot::JobRecord& record, Connection& source,
-                    const io::Interrupt& interrupt) {
+                    const io::Interrupt& interrupt, io::RunProgress& progress) {
     if (!is_switched_off(record)) return;
+    progress.begin_step("foreign keys");
     constexpr int kStreams = 2;
     const auto plan = journal.read_plan();
-    io::RunProgress progress;
     loader::make_foreign_keys(
         plan.foreign_keys, journal,
         [&](const std::string&) { return open(options.target, interrupt); }, kStreams, progress);
@@ -115,14 +115,15 @@ void drop_from_source_alone(const Options& options, const io::Interrupt& interru
     fmt::print("copied data stays; the target was not named, so its journal stays too\n");
 }
 
-void drop_from_target(Options options, const io::Interrupt& interrupt) {
+void drop_from_target(Options options, const io::Interrupt& interrupt, io::RunProgress& progress) {
     const bool named = !options.job.empty();
     auto journal = open_journal(options, interrupt);
     journal.lock();  // a run in progress keeps what it needs
     const auto record = journal.find();
     if (!options.source.empty()) {
         auto source = open(options.source, interrupt);
-        if (record) restore_target(options, journal, *record, source, interrupt);
+        if (record) restore_target(options, journal, *record, source, interrupt, progress);
+        progress.begin_step("capture");
         if (!belongs_to_another(source, options, record)) {
             snapshot::end_leftover_sessions(source, options.job, interrupt);
             drop_on_source(source, options.job, interrupt);
@@ -139,6 +140,7 @@ void drop_from_target(Options options, const io::Interrupt& interrupt) {
                    journal.connection().server_name());
         return;
     }
+    progress.begin_step("journal");
     // The journal last: a drop that was cut short finds its job again.
     journal.remove();
     const bool schema_left = journal.exists();
@@ -163,16 +165,16 @@ void drop_from_target(Options options, const io::Interrupt& interrupt) {
 
 }  // namespace
 
-io::ExitCode run_drop(Options options, io::Interrupt& interrupt) {
-    if (options.target.empty()) {
-        drop_from_source_alone(options, interrupt);
-    } else if (options.source.empty()) {
-        drop_from_target(options, interrupt);
-    } else {
-        io::RunProgress progress;
-        in_session(options, interrupt, progress, "what is removed is removed",
-                   [&] { drop_from_target(options, interrupt); });
-    }
+io::ExitCode run_drop(const Options& options, io::Interrupt& interrupt) {
+    io::RunProgress progress;
+    in_session(options, interrupt, progress, options.job,
+               "what is removed is removed; drop again for the rest", [&] {
+                   if (options.target.empty()) {
+                       drop_from_source_alone(options, interrupt);
+                   } else {
+                       drop_from_target(options, interrupt, progress);
+                   }
+               });
     return io::ExitCode::done;
 }
 

@@ -63,22 +63,23 @@ void print(const Options& options, const io::RunProgress& progress) {
 io::ExitCode run_follow(const Options& options, io::Interrupt& interrupt) {
     spdlog::info("{}", options.effective());
     io::RunProgress progress;
-    in_session(options, interrupt, progress, "changes that are applied stay applied", [&] {
-        RunContext run(options, interrupt, progress);
-        Steps steps(run);
-        claim_live_job(run);
-        capture_source(run, steps);
-        for (;;) {
-            look_at_schema(run, steps);
-            progress.begin_step("follow");
-            auto catch_up = begin_catch_up(run, interrupt);
-            if (options.until_current) {
-                catch_up->until_current([] { return false; });
-                return;
-            }
-            follow_until_tables_are_made(run, *catch_up);
-        }
-    });
+    in_session(options, interrupt, progress, options.job,
+               "changes that are applied stay applied; see pghaul status", [&] {
+                   RunContext run(options, interrupt, progress);
+                   Steps steps(run);
+                   claim_live_job(run);
+                   capture_source(run, steps);
+                   for (;;) {
+                       look_at_schema(run, steps);
+                       progress.begin_step("follow");
+                       auto catch_up = begin_catch_up(run, interrupt);
+                       if (options.until_current) {
+                           catch_up->until_current([] { return false; });
+                           return;
+                       }
+                       follow_until_tables_are_made(run, *catch_up);
+                   }
+               });
     print(options, progress);
     return io::ExitCode::done;
 }

@@ -6,6 +6,7 @@
 #include "cmd/commands.hpp"
 #include "cmd/format.hpp"
 #include "cmd/hazards.hpp"
+#include "cmd/session.hpp"
 #include "io/transaction.hpp"
 #include "loader/large_objects.hpp"
 #include "snapshot/journal.hpp"
@@ -102,9 +103,8 @@ void print_text(const Plan& plan, const std::vector<Hazard>& hazards, int jobs) 
     }
 }
 
-}  // namespace
-
-io::ExitCode run_plan(Options options, io::Interrupt& interrupt) {
+/// Returns whether nothing speaks against a run.
+bool make_and_print(const Options& options, io::Interrupt& interrupt, io::RunProgress& progress) {
     auto source =
         Connection::open(io::ConnInfo::parse(options.source),
                          {options.job, "plan", "UTF8", std::chrono::seconds(10), {}}, interrupt);
@@ -112,6 +112,7 @@ io::ExitCode run_plan(Options options, io::Interrupt& interrupt) {
         snapshot::Journal::open(io::ConnInfo::parse(options.target), options.job, interrupt);
     const auto facts = check_servers(source, journal.connection(), options, interrupt);
     const bool begun = journal.find().has_value();
+    progress.begin_step("read the catalogue");
 
     io::Transaction transaction(source, "isolation level repeatable read read only");
     const auto chosen = snapshot::select_relations(source, options.selection);
@@ -128,6 +129,7 @@ io::ExitCode run_plan(Options options, io::Interrupt& interrupt) {
     const bool readable = catalog.unreadable.empty() && catalog.filtered.empty();
     Plan plan;
     if (readable) {
+        progress.begin_step("cut tables");
         plan =
             snapshot::make_plan(source, std::move(catalog),
                                 {options.jobs, options.chunk_bytes, options.format, options.freeze,
@@ -144,10 +146,19 @@ io::ExitCode run_plan(Options options, io::Interrupt& interrupt) {
     } else {
         print_text(plan, hazards, options.jobs);
     }
-    const bool no_go = std::any_of(hazards.begin(), hazards.end(), [](const Hazard& hazard) {
+    return std::none_of(hazards.begin(), hazards.end(), [](const Hazard& hazard) {
         return hazard.weight == Hazard::Weight::no_go;
     });
-    return no_go ? io::ExitCode::no_go : io::ExitCode::done;
+}
+
+}  // namespace
+
+io::ExitCode run_plan(const Options& options, io::Interrupt& interrupt) {
+    io::RunProgress progress;
+    bool go = false;
+    in_session(options, interrupt, progress, options.job, "plan changes nothing: run it again",
+               [&] { go = make_and_print(options, interrupt, progress); });
+    return go ? io::ExitCode::done : io::ExitCode::no_go;
 }
 
 }  // namespace pghaul::cmd

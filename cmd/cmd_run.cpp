@@ -55,7 +55,8 @@ io::ExitCode run_run(const Options& options, io::Interrupt& interrupt) {
     spdlog::info("{}", options.effective());
     io::RunProgress progress;
     HaulResult result;
-    in_session(options, interrupt, progress, "what is loaded stays loaded",
+    in_session(options, interrupt, progress, options.job,
+               "what is loaded stays loaded; see pghaul status",
                [&] { result = haul(options, interrupt, progress); });
     if (options.json) {
         print_json(result);

@@ -5,6 +5,7 @@
 #include "cmd/commands.hpp"
 #include "cmd/format.hpp"
 #include "cmd/only_job.hpp"
+#include "cmd/session.hpp"
 
 namespace pghaul::cmd {
 namespace {
@@ -91,11 +92,10 @@ void print_text(const JobRecord& record, const JobTotals& totals, bool running, 
     }
 }
 
-}  // namespace
-
-io::ExitCode run_status(Options options, io::Interrupt& interrupt) {
+void show_until_done(Options options, const io::Interrupt& interrupt, io::RunProgress& progress) {
     auto journal = open_journal(options, interrupt);
     for (;;) {
+        progress.begin_step("status");
         const auto record = journal.find();
         if (!record) {
             throw io::Error("there is no job " + options.job + " in " +
@@ -111,9 +111,18 @@ io::ExitCode run_status(Options options, io::Interrupt& interrupt) {
         }
         std::fflush(stdout);
         if (!options.watch || (record->phase == snapshot::Phase::done && !running)) break;
+        progress.begin_step("between two looks");
         interrupt.sleep_ms(2000);
         if (!options.json) fmt::print("\n");
     }
+}
+
+}  // namespace
+
+io::ExitCode run_status(const Options& options, io::Interrupt& interrupt) {
+    io::RunProgress progress;
+    in_session(options, interrupt, progress, options.job, "status only looks: ask again",
+               [&] { show_until_done(options, interrupt, progress); });
     return io::ExitCode::done;
 }
 

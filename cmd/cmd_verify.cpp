@@ -11,9 +11,8 @@
 #include "cmd/job_claim.hpp"
 #include "cmd/live.hpp"
 #include "cmd/new_tables.hpp"
-#include "cmd/progress_view.hpp"
+#include "cmd/session.hpp"
 #include "cmd/verify_report.hpp"
-#include "cmd/watch.hpp"
 #include "io/progress.hpp"
 #include "loader/verify/repair.hpp"
 #include "loader/verify/verify.hpp"
@@ -265,28 +264,19 @@ void print_text(const Outcome& outcome, const std::optional<VerifySample>& sampl
 
 ExitCode run_verify(const Options& options, io::Interrupt& interrupt) {
     io::RunProgress progress;
-    Verify verify(options, interrupt, progress);
+    std::optional<Verify> verify;
     Outcome outcome;
-    {
-        const Watch watch(io::ConnInfo::parse(options.source), io::ConnInfo::parse(options.target),
-                          session_job(options.job), progress, interrupt);
-        try {
-            const ProgressView view(options, progress, watch);
-            outcome = verify.run();
-        } catch (const io::Interrupted&) {
-            if (auto verdict = watch.verdict()) {
-                throw Error(*verdict).exit_code(ExitCode::stopped);
-            }
-            throw Error("stopped by a signal")
-                .exit_code(ExitCode::stopped)
-                .hint(options.repair ? "tables that were mended stay so; run it again"
-                                     : "nothing was changed; a verification starts anew");
-        }
-    }
+    in_session(options, interrupt, progress, session_job(options.job),
+               options.repair ? "tables that were mended stay so; run it again"
+                              : "nothing was changed; a verification starts anew",
+               [&] {
+                   verify.emplace(options, interrupt, progress);
+                   outcome = verify->run();
+               });
     if (options.json) {
-        print_json(outcome, verify.sample());
+        print_json(outcome, verify->sample());
     } else {
-        print_text(outcome, verify.sample());
+        print_text(outcome, verify->sample());
     }
     return outcome.equal() ? ExitCode::done : ExitCode::differences;
 }

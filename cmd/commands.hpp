@@ -8,13 +8,13 @@
 
 namespace pghaul::cmd {
 
-io::ExitCode run_plan(Options options, io::Interrupt& interrupt);
+io::ExitCode run_plan(const Options& options, io::Interrupt& interrupt);
 io::ExitCode run_cutover(const Options& options, io::Interrupt& interrupt);
 io::ExitCode run_follow(const Options& options, io::Interrupt& interrupt);
 io::ExitCode run_run(const Options& options, io::Interrupt& interrupt);
 io::ExitCode run_verify(const Options& options, io::Interrupt& interrupt);
-io::ExitCode run_status(Options options, io::Interrupt& interrupt);
-io::ExitCode run_drop(Options options, io::Interrupt& interrupt);
+io::ExitCode run_status(const Options& options, io::Interrupt& interrupt);
+io::ExitCode run_drop(const Options& options, io::Interrupt& interrupt);
 io::ExitCode run_agent(io::Interrupt& interrupt);
 
 }  // namespace pghaul::cmd

@@ -79,13 +79,4 @@ struct Options {
 /// Returns empty if help or version was asked for and printed. Throws: io::Error (usage).
 std::optional<Options> parse_options(int argc, const char* const* argv);
 
-/// "256MB" → bytes; also kB, GB, TB and plain bytes. Throws: io::Error (usage).
-std::int64_t parse_bytes(const std::string& text);
-/// "8h", "1h30m", "45s"; plain numbers are seconds. Throws: io::Error (usage).
-std::chrono::seconds parse_duration(const std::string& text);
-/// "06:00" (the next time the local clock shows it) or "2026-11-24 06:00".
-/// Throws: io::Error (usage).
-std::chrono::system_clock::time_point parse_time(const std::string& text,
-                                                 std::chrono::system_clock::time_point now);
-
 }  // namespace pghaul::cmd

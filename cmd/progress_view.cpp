@@ -123,10 +123,14 @@ std::string ProgressView::live_summary() const {
 
 std::string ProgressView::summary(const Sample& sample) const {
     if (progress_.following) return live_summary();
-    std::string text = fmt::format(
-        "{}: {:.0f} % of {}, {} rows, {}/s", progress_.step().empty() ? "begin" : progress_.step(),
-        sample.fraction * 100, human_bytes(static_cast<double>(progress_.planned_bytes.load())),
-        sample.rows, human_bytes(sample.rate));
+    if (progress_.planned_bytes.load() == 0 && sample.bytes == 0) {
+        return fmt::format("{}, {} since the start", progress_.step(),
+                           human_seconds(sample.seconds));
+    }
+    std::string text =
+        fmt::format("{}: {:.0f} % of {}, {} rows, {}/s", progress_.step(), sample.fraction * 100,
+                    human_bytes(static_cast<double>(progress_.planned_bytes.load())), sample.rows,
+                    human_bytes(sample.rate));
     if (options_.command == Command::run) {
         text += fmt::format(", tables {} loaded {} finished of {}", progress_.tables_loaded.load(),
                             progress_.tables_finished.load(), progress_.tables.load());
@@ -148,7 +152,7 @@ void ProgressView::show_bar(const Sample& sample) const {
     constexpr std::size_t kCells = 30;
     const auto full = static_cast<std::size_t>(sample.fraction * kCells);
     std::vector<std::string> lines;
-    if (!progress_.following) {
+    if (!progress_.following && progress_.planned_bytes.load() > 0) {
         lines.push_back(
             cut(fmt::format("[{}{}] {}", std::string(full, '#'), std::string(kCells - full, '.'),
                             human_seconds(sample.seconds)),

@@ -3,6 +3,7 @@
 // Thread: the main thread.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "cmd/options.hpp"
@@ -11,14 +12,20 @@
 
 namespace pghaul::cmd {
 
-/// Runs body. kept: what a stop leaves, for the hint.
+/// The server that an option names, if it does.
+inline std::optional<io::ConnInfo> server_of(const std::string& option) {
+    if (option.empty()) return std::nullopt;
+    return io::ConnInfo::parse(option);
+}
+
+/// Runs body. job: as its sessions are named; hint: what a stop leaves.
 /// Throws: io::Error (stopped) when a signal or the watch ended it; whatever body throws.
 template <typename Body>
 void in_session(const Options& options, io::Interrupt& interrupt, io::RunProgress& progress,
-                const std::string& kept, Body body) {
+                const std::string& job, const std::string& hint, Body body) {
     progress.begin_step("begin");
-    const Watch watch(io::ConnInfo::parse(options.source), io::ConnInfo::parse(options.target),
-                      options.job, progress, interrupt);
+    const Watch watch(server_of(options.source), server_of(options.target), job, progress,
+                      interrupt);
     try {
         const ProgressView view(options, progress, watch);
         body();
@@ -27,9 +34,7 @@ void in_session(const Options& options, io::Interrupt& interrupt, io::RunProgres
         if (auto verdict = watch.verdict()) {
             throw io::Error(*verdict).exit_code(io::ExitCode::stopped);
         }
-        throw io::Error("stopped by a signal")
-            .exit_code(io::ExitCode::stopped)
-            .hint(kept + "; see pghaul status");
+        throw io::Error("stopped by a signal").exit_code(io::ExitCode::stopped).hint(hint);
     }
 }
 

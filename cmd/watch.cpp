@@ -21,8 +21,8 @@ constexpr std::chrono::seconds kAnswer{15};
 
 }  // namespace
 
-Watch::Watch(io::ConnInfo source, io::ConnInfo target, std::string job,
-             const io::RunProgress& progress, io::Interrupt& run)
+Watch::Watch(std::optional<io::ConnInfo> source, std::optional<io::ConnInfo> target,
+             std::string job, const io::RunProgress& progress, io::Interrupt& run)
     : source_(std::move(source)),
       target_(std::move(target)),
       job_(std::move(job)),
@@ -123,8 +123,10 @@ void Watch::body(const std::stop_token& stop) {
             const bool ask_now = stalled();
             if (ask_now && Clock::now() < next_question) continue;
             if (ask_now) {
-                lines = ask(source_, "source", to_source);
-                for (auto& line : ask(target_, "target", to_target)) lines.push_back(line);
+                if (source_) lines = ask(*source_, "source", to_source);
+                if (target_) {
+                    for (auto& line : ask(*target_, "target", to_target)) lines.push_back(line);
+                }
                 next_question = Clock::now() + kStall / 2;
             } else {
                 // Idle sessions would only use up the servers' connections.

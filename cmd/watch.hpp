@@ -18,7 +18,8 @@ namespace pghaul::cmd {
 
 class Watch {
   public:
-    Watch(io::ConnInfo source, io::ConnInfo target, std::string job,
+    /// A server that is not given is not asked.
+    Watch(std::optional<io::ConnInfo> source, std::optional<io::ConnInfo> target, std::string job,
           const io::RunProgress& progress, io::Interrupt& run);
     ~Watch();
 
@@ -34,8 +35,8 @@ class Watch {
                                  std::optional<io::Connection>& connection);
     void end_forgotten_waits(io::Connection& connection);
 
-    io::ConnInfo source_;
-    io::ConnInfo target_;
+    std::optional<io::ConnInfo> source_;
+    std::optional<io::ConnInfo> target_;
     std::string job_;
     const io::RunProgress& progress_;
     io::Interrupt& run_;

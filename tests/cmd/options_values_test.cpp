@@ -3,6 +3,7 @@
 
 #include <ctime>
 
+#include "cmd/option_values.hpp"
 #include "cmd/options.hpp"
 #include "io/error.hpp"
 
