@@ -37,6 +37,7 @@ inline constexpr io::Query kCreateJournal{"create_journal", R"sql(
         job       text not null references pghaul.job on delete cascade,
         number    integer not null,
         snapshot  text not null,
+        exported  text,
         taken_at  timestamptz not null default pg_catalog.clock_timestamp(),
         primary key (job, number)
     );

@@ -11,6 +11,7 @@
 #include "loader/verify/verify_sql.hpp"
 #include "snapshot/catalog.hpp"
 #include "snapshot/catalog_sql.hpp"
+#include "snapshot/claims_sql.hpp"
 #include "snapshot/journal_sql.hpp"
 #include "snapshot/keeper_sql.hpp"
 #include "snapshot/selection_sql.hpp"
@@ -60,6 +61,7 @@ TEST_P(PreparedOn, UnderstandsTheKeepersStatements) {
 TEST_P(PreparedOn, UnderstandsTheJournalsStatements) {
     connection_->execute(kCreateJournal);
     for (const auto& query : kJournalQueries) expect_prepares(query);
+    for (const auto& query : kClaimQueries) expect_prepares(query);
     // Made again it stays as it is; without a job it goes.
     connection_->execute(kCreateJournal);
     connection_->execute(kDropJournalIfEmpty);
