@@ -12,6 +12,7 @@
 #include "io/backoff.hpp"
 #include "io/failpoint.hpp"
 #include "io/transaction.hpp"
+#include "snapshot/held_snapshot.hpp"
 
 namespace pghaul::delta {
 namespace {
@@ -124,8 +125,14 @@ WindowResult CatchUp::try_window(const AtMoment& at_its_end) {
             apply_whole(window);
         }
     }
-    if (at_its_end) at_its_end(window.exported);
+    // What looks at the moment may take hours, the window's locks may not.
+    std::optional<snapshot::HeldSnapshot> moment;
+    if (at_its_end) {
+        moment.emplace(snapshot::HeldSnapshot::share(setup_.source, setup_.ticket.job, "moment",
+                                                     window.exported, setup_.interrupt));
+    }
     reader().execute({"end_window", "commit"});
+    if (moment) at_its_end(moment->exported());
     result.took = Clock::now() - opened;
     from_ = window.to;
     one_moment_ = true;

@@ -66,8 +66,8 @@ class CatchUp {
 
     /// Applies everything that is committed on the source now. Lost connections and the like are
     /// retried with a bound. Throws: io::Error with the table; the position is then not advanced.
-    /// at_its_end: called while the window's snapshot is still held and the target shows the same
-    /// moment, with the snapshot's exported name.
+    /// at_its_end: called while the target shows the window's end, with a snapshot of the source of
+    /// that moment, exported by a session that holds no lock on any table.
     using AtMoment = std::function<void(const std::string& exported)>;
     WindowResult apply_window(const AtMoment& at_its_end = {});
 

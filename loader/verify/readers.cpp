@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "io/backoff.hpp"
+#include "loader/verify/brief_lock.hpp"
 #include "snapshot/held_snapshot.hpp"
 #include "snapshot/keeper.hpp"
 
@@ -65,11 +66,46 @@ void Readers::set_floats(Connection& connection) const {
         {"set_floats", fmt::format("set extra_float_digits to {}", dialect_.extra_float_digits)});
 }
 
+bool Readers::truncated(const snapshot::TableInfo& table) const {
+    const std::lock_guard guard(mutex_);
+    return truncated_.contains(table.oid);
+}
+
+void Readers::perform(Reader& reader, const ReadItem& item) {
+    auto& connection = connection_of(reader);
+    if (!setup_.lock_briefly || item.table == nullptr) {
+        item.perform(connection, reader.progress);
+        return;
+    }
+    if (truncated(*item.table)) return;
+    if (reader.side == Side::target) {
+        item.perform(connection, reader.progress);
+        return;
+    }
+    BriefLock lock(connection, *item.table);
+    if (lock.same_file()) {
+        item.perform(connection, reader.progress);
+    } else {
+        const std::lock_guard guard(mutex_);
+        truncated_.insert(item.table->oid);
+    }
+    lock.release();
+}
+
+bool Readers::with_source(const snapshot::TableInfo& table,
+                          const std::function<void(Connection&)>& ask) {
+    const ReadItem item{table.display(), 0,
+                        [&](Connection& connection, io::StreamProgress&) { ask(connection); },
+                        &table};
+    perform(readers_.front(), item);
+    return !truncated(table);
+}
+
 void Readers::perform_with_retry(Reader& reader, const ReadItem& item) {
     for (io::Backoff backoff;;) {
         try {
             reader.progress.begin(fmt::format("{}: {}", name_of(reader.side), item.display));
-            item.perform(connection_of(reader), reader.progress);
+            perform(reader, item);
             return;
         } catch (const snapshot::SnapshotLost&) {
             throw;
