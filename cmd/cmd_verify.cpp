@@ -196,10 +196,11 @@ class Verify {
         read_plan(record);
         Outcome all;
         compare_at_moments(*begin_catch_up(run, interrupt_), plan_,
-                           [&](const std::string& exported, const std::set<int>& tables) {
+                           [&](const delta::Moment& moment, const std::set<int>& tables) {
                                progress_.following = false;
                                tables_ = tables;
-                               auto some = compare_and_repair(exported, record);
+                               source_session_ = moment.session;
+                               auto some = compare_and_repair(moment.exported, record);
                                progress_.following = true;
                                return all.add(std::move(some));
                            });
@@ -234,8 +235,9 @@ class Verify {
     }
 
     loader::VerifySetup setup(const loader::VerifyMoment& moment) const {
-        return {source_,       target_,   moment,     session_job(options_.job),
-                options_.jobs, progress_, interrupt_, live_};
+        return {source_,        target_,   moment,     session_job(options_.job),
+                options_.jobs,  progress_, interrupt_, live_,
+                source_session_};
     }
 
     loader::VerifyResult compare(const loader::VerifyMoment& moment, const Plan& plan,
@@ -261,6 +263,8 @@ class Verify {
     Plan plan_;
     /// The part of the plan to compare, by number; empty: all.
     std::set<int> tables_;
+    /// See VerifySetup.
+    Connection* source_session_ = nullptr;
     bool live_ = false;
     /// The results point into it.
     std::deque<Plan> mended_;

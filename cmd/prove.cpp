@@ -62,11 +62,11 @@ class Comparison {
     }
 
     loader::VerifyResult run() {
-        if (!run_.capture) return compare(hold(run_.source, "source moment").exported(), {});
+        if (!run_.capture) return compare({hold(run_.source, "source moment").exported()}, {});
         loader::VerifyResult all;
         compare_at_moments(*begin_catch_up(run_, run_.interrupt), part_,
-                           [&](const std::string& exported, const std::set<int>& tables) {
-                               auto some = compare(exported, tables);
+                           [&](const delta::Moment& moment, const std::set<int>& tables) {
+                               auto some = compare(moment, tables);
                                const auto truncated = numbers_of(some.truncated);
                                all.add(std::move(some));
                                return truncated;
@@ -79,15 +79,15 @@ class Comparison {
         return {server, run_.options.job, role, names_, run_.interrupt};
     }
 
-    loader::VerifyResult compare(const std::string& exported, const std::set<int>& tables) const {
+    loader::VerifyResult compare(const delta::Moment& moment, const std::set<int>& tables) const {
         const auto target = hold(run_.target, "target moment");
         loader::VerifyOptions options;
         options.named_per_table = kNamedRows;
         options.tables = tables;
         const loader::VerifySetup setup{
-            run_.source,      run_.target,       {exported, target.exported()},
+            run_.source,      run_.target,       {moment.exported, target.exported()},
             run_.options.job, run_.options.jobs, run_.progress,
-            run_.interrupt,   run_.capture};
+            run_.interrupt,   run_.capture,      moment.session};
         return loader::verify(setup, part_, options);
     }
 

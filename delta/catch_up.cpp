@@ -88,10 +88,10 @@ void CatchUp::close() noexcept {
     writer_.reset();
 }
 
-WindowResult CatchUp::apply_window(const AtMoment& at_its_end) {
+WindowResult CatchUp::apply_window(const AtMoment& at_its_end, bool keep_locks) {
     for (io::Backoff backoff;;) {
         try {
-            return try_window(at_its_end);
+            return try_window(at_its_end, keep_locks);
         } catch (Error& error) {
             for (auto* stream : streams_) stream->end();
             close();
@@ -108,7 +108,7 @@ WindowResult CatchUp::apply_window(const AtMoment& at_its_end) {
     }
 }
 
-WindowResult CatchUp::try_window(const AtMoment& at_its_end) {
+WindowResult CatchUp::try_window(const AtMoment& at_its_end, bool keep_locks) {
     const auto opened = Clock::now();
     std::optional<Slices> slices;
     const Window window = open(slices);
@@ -125,14 +125,15 @@ WindowResult CatchUp::try_window(const AtMoment& at_its_end) {
             apply_whole(window);
         }
     }
-    // What looks at the moment may take hours, the window's locks may not.
-    std::optional<snapshot::HeldSnapshot> moment;
-    if (at_its_end) {
-        moment.emplace(snapshot::HeldSnapshot::share(setup_.source, setup_.ticket.job, "moment",
-                                                     window.exported, setup_.interrupt));
+    std::optional<snapshot::HeldSnapshot> held;
+    if (at_its_end && keep_locks) {
+        at_its_end({window.exported, &reader()});
+    } else if (at_its_end) {
+        held.emplace(snapshot::HeldSnapshot::share(setup_.source, setup_.ticket.job, "moment",
+                                                   window.exported, setup_.interrupt));
     }
     reader().execute({"end_window", "commit"});
-    if (moment) at_its_end(moment->exported());
+    if (held) at_its_end({held->exported()});
     result.took = Clock::now() - opened;
     from_ = window.to;
     one_moment_ = true;

@@ -40,6 +40,9 @@ struct VerifySetup {
     /// Nobody holds locks on the source's tables: each is locked while a piece of it is read, and
     /// one that is truncated meanwhile is left out; see VerifyResult::truncated.
     bool lock_briefly = false;
+    /// With lock_briefly: the one session that reads the source, in the moment's transaction, where
+    /// others would wait for the locks that it holds. Null: sessions of our own.
+    io::Connection* source_session = nullptr;
 };
 
 /// Something to read on one side. perform may be called again after an error: what it tells others
@@ -78,8 +81,12 @@ class Readers {
         int number;
         io::StreamProgress& progress;
         std::optional<io::Connection> connection;
+        /// Instead: somebody else's.
+        io::Connection* borrowed = nullptr;
     };
     io::Connection& connection_of(Reader& reader);
+    int sessions_of(Side side) const;
+    void prepare_borrowed();
     void set_floats(io::Connection& connection) const;
     void perform_with_retry(Reader& reader, const ReadItem& item);
     void perform(Reader& reader, const ReadItem& item);

@@ -47,9 +47,7 @@ class Repair {
           plan_(plan),
           options_(options),
           readers_(setup),
-          source_(snapshot::open_in_snapshot(setup.source,
-                                             {setup.job, "repair", "UTF8", kLockTimeout, {}},
-                                             setup.moment.source_snapshot, setup.interrupt)),
+          source_(source_of(setup)),
           target_(Connection::open(
               setup.target,
               {setup.job, "repair", "UTF8", kLockTimeout, {{"synchronous_commit", "on"}}},
@@ -81,6 +79,14 @@ class Repair {
     }
 
   private:
+    Connection& source_of(const VerifySetup& setup) {
+        if (setup.source_session != nullptr) return *setup.source_session;
+        own_source_.emplace(snapshot::open_in_snapshot(
+            setup.source, {setup.job, "repair", "UTF8", kLockTimeout, {}},
+            setup.moment.source_snapshot, setup.interrupt));
+        return *own_source_;
+    }
+
     void mend(const TableDifferences& differences) {
         const auto& table = *differences.table;
         lock_source(table.info);
@@ -246,7 +252,8 @@ class Repair {
     const snapshot::Plan& plan_;
     const RepairOptions& options_;
     Readers readers_;
-    Connection source_;
+    std::optional<Connection> own_source_;
+    Connection& source_;
     Connection target_;
     std::optional<BriefLock> source_lock_;
     Dialect dialect_;

@@ -105,6 +105,30 @@ TEST_F(Prove, AComparisonHoldsUpNoTruncationAndLooksAgain) {
     EXPECT_TRUE(same_rows(pair));
 }
 
+/// Found by rounds of faults: there is no moment at which such a table can be read without a lock.
+TEST_F(Prove, ATableThatIsTruncatedAllTheTimeIsComparedAndMendedToo) {
+    const auto pair = live_pair(As::owner, std::string(kTables) +
+                                               "create table queue (id serial primary key, v int);"
+                                               "create table busy (id int); insert into busy "
+                                               "values (1);");
+    ASSERT_TRUE(exited(run_live(pair, {"--verify", "none"}), 0));
+    Writers writers(pair.source,
+                    {"truncate queue; insert into queue (v) select # from generate_series(1, 50)",
+                     "begin; truncate busy; insert into busy values (#); truncate queue; commit"},
+                    {.pause = std::chrono::milliseconds(2)});
+    writers.await(2);
+    as_superuser(pair).target_sql("delete from small where id = 5;");
+    const auto found_one = verify(pair);
+    EXPECT_TRUE(exited(found_one, 4));
+    EXPECT_EQ(found(found_one), Lines{"public.small: id=5 is missing on the target"});
+    EXPECT_TRUE(holds(found_one.out, "compared 5 tables, "));
+    EXPECT_TRUE(exited(verify(as_superuser(pair), {"--repair"}), 0));
+    EXPECT_TRUE(exited(run_live(pair, {"--verify", "full"}), 0));
+    writers.stop();
+    EXPECT_TRUE(exited(follow(pair), 0));
+    EXPECT_TRUE(same_rows(pair));
+}
+
 TEST_F(Prove, CutoverRefusesWhileADifferenceStands) {
     const auto pair = live_pair(As::owner, kTables);
     ASSERT_TRUE(exited(run_live(pair), 0));
