@@ -7,6 +7,7 @@
 #include "cmd/commands.hpp"
 #include "cmd/only_job.hpp"
 #include "cmd/session.hpp"
+#include "cmd/spool.hpp"
 #include "delta/capture.hpp"
 #include "delta/target_guards.hpp"
 #include "io/error.hpp"
@@ -140,6 +141,7 @@ void drop_from_target(Options options, const io::Interrupt& interrupt, io::RunPr
                    journal.connection().server_name());
         return;
     }
+    forget_spool(spool_folder(options, record->job_id));
     progress.begin_step("journal");
     // The journal last: a drop that was cut short finds its job again.
     journal.remove();

@@ -24,6 +24,8 @@ void print_json(const HaulResult& result) {
                                 {"tables", result.tables},
                                 {"rows", result.rows},
                                 {"bytes", result.bytes},
+                                {"spooled_bytes", result.spooled_bytes},
+                                {"snapshot_ms", result.snapshot_ms},
                                 {"steps", steps},
                                 {"problems", problems}};
     fmt::print("{}\n", all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));

@@ -6,6 +6,7 @@
 #include "cmd/new_tables.hpp"
 #include "cmd/prove.hpp"
 #include "cmd/run_context.hpp"
+#include "cmd/spool.hpp"
 #include "cmd/target_schema.hpp"
 #include "cmd/via.hpp"
 #include "io/failpoint.hpp"
@@ -20,6 +21,8 @@ HaulResult result_of(RunContext& run, const Steps& steps) {
     const bool did_nothing = run.resumed && steps.times().empty();
     HaulResult result{did_nothing,       totals.tables, totals.rows,
                       totals.sent_bytes, steps.times(), {}};
+    result.spooled_bytes = run.progress.spooled_bytes;
+    result.snapshot_ms = run.progress.snapshot_ms;
     for (const auto& problem : run.journal.problems()) {
         result.problems.emplace_back(problem.subject, problem.message);
     }
@@ -44,6 +47,7 @@ HaulResult haul(const Options& options, io::Interrupt& interrupt, io::RunProgres
     } else {
         run.plan = run.journal.read_plan();
     }
+    forget_spool(spool_folder(run.options, run.job_id));
     if (options.until == Until::copied) return result_of(run, steps);
 
     if (run.phase < Phase::indexed) {

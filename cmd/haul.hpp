@@ -22,6 +22,10 @@ struct HaulResult {
     std::vector<StepTime> steps;
     /// What is not as on the source: (subject, message). Not empty: exit code 1.
     std::vector<std::pair<std::string, std::string>> problems;
+    /// Units: bytes that this run has written into files.
+    std::int64_t spooled_bytes = 0;
+    /// How long this run has held a snapshot on the source; 0 if it took none.
+    std::int64_t snapshot_ms = 0;
 };
 
 /// Runs the job from wherever it stands to where options.until says.

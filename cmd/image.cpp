@@ -10,6 +10,7 @@
 #include "cmd/live.hpp"
 #include "cmd/prove.hpp"
 #include "cmd/retry.hpp"
+#include "cmd/spool.hpp"
 #include "cmd/streams.hpp"
 #include "cmd/target_schema.hpp"
 #include "delta/window.hpp"
@@ -38,18 +39,25 @@ class Image {
     void copy() {
         for (int attempt = 1;; ++attempt) {
             const auto loaded = journal_.loaded();
-            const bool keep = !loaded.empty() && !run_.options.restart_copy;
-            if (keep && journal_.missing_chunks() == 0) {
+            const bool may_mix = run_.options.source_is_quiet || run_.capture;
+            const auto files = spooled_earlier(run_, loaded, may_mix);
+            const bool keep = (!loaded.empty() || !files.empty()) && !run_.options.restart_copy;
+            const auto missing = keep ? journal_.missing_chunks() : -1;
+            if (missing == 0) {
                 // Stopped after the last chunk: the source's rows are not needed any more.
                 run_.plan = journal_.read_plan();
                 set_sequences(run_);
                 read_back_rest(loaded);
                 break;
             }
-            if (keep && !run_.options.source_is_quiet && !run_.capture)
-                refuse_to_mix_moments(journal_, {});
+            const bool all_read = missing == static_cast<std::int64_t>(files.size());
+            if (keep && !all_read && !may_mix) refuse_to_mix_moments(journal_, {});
             try {
-                copy_from_one_snapshot(keep, loaded);
+                if (all_read) {
+                    load_files(loaded, files);
+                } else {
+                    copy_from_one_snapshot(keep, loaded, files);
+                }
                 break;
             } catch (const snapshot::SnapshotLost& lost) {
                 go_on_without(lost, attempt);
@@ -86,8 +94,10 @@ class Image {
             .hint("was the target restarted with fsync or full_page_writes off? run again");
     }
 
-    void copy_from_one_snapshot(bool keep, const snapshot::LoadedChunks& loaded) {
+    void copy_from_one_snapshot(bool keep, const snapshot::LoadedChunks& loaded,
+                                const loader::SpoolFiles& files) {
         steps_.begin("snapshot");
+        const auto began = std::chrono::steady_clock::now();
         snapshot::Keeper keeper(run_.source, run_.options.job, run_.options.selection,
                                 !run_.capture, run_.interrupt);
         // Invariant 1. A table made since then is captured now; the copy needs a newer snapshot.
@@ -111,12 +121,26 @@ class Image {
         int number = 0;
         retry(run_, "snapshot", [&] { number = journal_.add_snapshot(keeper.visible()); });
         steps_.end();
-        announce_plan();
+        copy_rows({keeper.exported(), number, keeper.visible()},
+                  keep ? loaded : snapshot::LoadedChunks{}, spool_rules(run_, files), [&] {
+                      set_sequences(run_);
+                      keeper.release();
+                      note_lifetime(std::chrono::steady_clock::now() - began);
+                  });
+    }
 
-        steps_.begin("copy");
-        visible_ = keeper.visible();
-        copy_rows(keeper, number, keep ? loaded : snapshot::LoadedChunks{});
-        steps_.end(run_.progress.loaded_bytes - run_.progress.loaded_before_bytes);
+    /// Every row has left the source already.
+    void load_files(const snapshot::LoadedChunks& loaded, const loader::SpoolFiles& files) {
+        run_.plan = journal_.read_plan();
+        loader::SpoolRules rules;
+        rules.files = files;
+        copy_rows({}, loaded, rules, [&] { set_sequences(run_); });
+    }
+
+    void note_lifetime(std::chrono::steady_clock::duration lifetime) {
+        const std::int64_t ms =
+            std::chrono::duration_cast<std::chrono::milliseconds>(lifetime).count();
+        run_.progress.snapshot_ms = std::max(run_.progress.snapshot_ms.load(), ms);
     }
 
     void read_back_rest(const snapshot::LoadedChunks& loaded) {
@@ -125,7 +149,7 @@ class Image {
         steps_.begin("read back");
         loader::WorkQueue queue(run_.plan, loaded, {},
                                 {run_.options.jobs, false, &run_.progress, [] {}, left});
-        run_streams(run_, queue, {}, 0, {});
+        run_streams(run_, queue, {}, {});
         if (!queue.all_copied()) stop_early(run_);
         steps_.end();
     }
@@ -186,38 +210,46 @@ class Image {
                      chunks, static_cast<double>(plan.total_bytes()) / 1e6, run_.options.jobs);
     }
 
-    void copy_rows(snapshot::Keeper& keeper, int snapshot_number,
-                   const snapshot::LoadedChunks& loaded) {
+    /// on_all_read: when nothing is needed of the source's snapshot any more.
+    void copy_rows(const SnapshotInHand& snapshot, const snapshot::LoadedChunks& loaded,
+                   const loader::SpoolRules& spool, const std::function<void()>& on_all_read) {
+        announce_plan();
+        steps_.begin("copy");
+        std::int64_t before = 0;
         for (const auto& [table, chunk] : loaded.tables) {
-            run_.progress.loaded_bytes += run_.plan.tables[static_cast<std::size_t>(table)]
-                                              .chunks[static_cast<std::size_t>(chunk)]
-                                              .bytes;
+            before += run_.plan.tables[static_cast<std::size_t>(table)]
+                          .chunks[static_cast<std::size_t>(chunk)]
+                          .bytes;
         }
-        run_.progress.loaded_before_bytes = run_.progress.loaded_bytes.load();
+        run_.progress.loaded_bytes = before;
+        run_.progress.loaded_before_bytes = before;
         const bool finish_too = run_.options.until != Until::copied;
         auto not_to_finish = journal_.finished_tables();
-        if (run_.capture) not_to_finish.merge(tables_of_two_moments(loaded));
+        if (run_.capture) not_to_finish.merge(tables_of_two_moments(loaded, spool.files));
         loader::WorkQueue queue(run_.plan, loaded, not_to_finish,
-                                {run_.options.jobs, finish_too, &run_.progress,
-                                 [&] {
-                                     set_sequences(run_);
-                                     keeper.release();
-                                 },
-                                 tables_to_read_back(run_)});
-        run_streams(run_, queue, keeper.exported(), snapshot_number,
-                    truncated_since(run_, visible_));
+                                {run_.options.jobs, finish_too, &run_.progress, on_all_read,
+                                 tables_to_read_back(run_), spool});
+        run_streams(run_, queue, snapshot, truncated_since(run_, snapshot.visible));
         if (!queue.all_copied() || (finish_too && !queue.all_done())) stop_early(run_);
+        steps_.end(run_.progress.loaded_bytes - before);
     }
 
     /// Begun in an earlier snapshot and not complete: such a table may violate its unique indexes
     /// until the changes are applied (invariant 5).
-    std::set<int> tables_of_two_moments(const snapshot::LoadedChunks& loaded) const {
+    std::set<int> tables_of_two_moments(const snapshot::LoadedChunks& loaded,
+                                        const loader::SpoolFiles& files) const {
         std::map<int, std::size_t> chunks;
         for (const auto& [table, chunk] : loaded.tables) ++chunks[table];
         std::set<int> mixed;
         for (const auto& [table, count] : chunks) {
             if (count < run_.plan.tables[static_cast<std::size_t>(table)].chunks.size()) {
                 mixed.insert(table);
+            }
+        }
+        // What waits in files is of an earlier snapshot, too.
+        for (const auto& [key, file] : files) {
+            if (run_.plan.tables[static_cast<std::size_t>(key.first)].chunks.size() > 1) {
+                mixed.insert(key.first);
             }
         }
         mixed.merge(journal_.mixed_tables());
@@ -227,8 +259,6 @@ class Image {
     RunContext& run_;
     Steps& steps_;
     snapshot::Journal& journal_;
-    /// What the snapshot in hand shows.
-    std::string visible_;
 };
 
 }  // namespace

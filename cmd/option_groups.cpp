@@ -101,6 +101,19 @@ void add_run(CLI::App& app, Options& options, RawOptions& raw) {
                    "source: 'ssh dbhost pghaul agent'")
         ->type_name("COMMAND")
         ->group("Run");
+    app.add_option("--spool", raw.spool,
+                   "auto: while the target falls behind, rows go into files first (lz4, with "
+                   "checksums), so that the source is read and its snapshot let go at its own "
+                   "speed; always: all do, but for small tables and large objects; never")
+        ->check(CLI::IsMember({"auto", "always", "never"}))
+        ->capture_default_str()
+        ->group("Run");
+    add_spool_dir(app, options, "Run");
+    app.add_option("--spool-size", raw.spool_size,
+                   "what these files may take; when it is full, the source waits (default: 10GB, "
+                   "or half of what is free there)")
+        ->type_name("BYTES")
+        ->group("Run");
     app.add_option("--until", raw.until,
                    "how far to go: captured (triggers only), copied (rows only), indexed (all but "
                    "later changes), current (those too) or verified (every table proven); default: "
@@ -128,6 +141,13 @@ void add_run(CLI::App& app, Options& options, RawOptions& raw) {
     app.add_flag("--restart-copy", options.restart_copy,
                  "throw away what an unfinished copy has loaded and start again")
         ->group("Run");
+}
+
+void add_spool_dir(CLI::App& app, Options& options, const char* group) {
+    app.add_option("--spool-dir", options.spool_dir,
+                   "where the folder of these files is made (default: $TMPDIR or /var/tmp)")
+        ->type_name("DIR")
+        ->group(group);
 }
 
 void add_cutover(CLI::App& app, Options& options, RawOptions& raw) {

@@ -17,6 +17,8 @@ struct RawOptions {
     std::string chunk_size = "auto";
     std::string format = "auto";
     std::string freeze = "auto";
+    std::string spool = "auto";
+    std::string spool_size;
     std::string until;
     std::string verify = "readback";
     std::string max_runtime;
@@ -34,6 +36,7 @@ void add_choice(CLI::App& app, Options& options);
 void add_jobs(CLI::App& app, Options& options, const char* group);
 void add_copy(CLI::App& app, Options& options, RawOptions& raw);
 void add_run(CLI::App& app, Options& options, RawOptions& raw);
+void add_spool_dir(CLI::App& app, Options& options, const char* group);
 void add_cutover(CLI::App& app, Options& options, RawOptions& raw);
 void add_verify(CLI::App& app, Options& options);
 

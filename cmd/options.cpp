@@ -73,6 +73,10 @@ void convert(const RawOptions& raw, Options& options) {
                      : raw.format == "text" ? snapshot::FormatChoice::text
                                             : snapshot::FormatChoice::automatic;
     options.freeze = raw.freeze != "never";
+    options.spool = raw.spool == "always"  ? loader::SpoolMode::always
+                    : raw.spool == "never" ? loader::SpoolMode::never
+                                           : loader::SpoolMode::automatic;
+    if (!raw.spool_size.empty()) options.spool_bytes = parse_bytes(raw.spool_size);
     static const std::map<std::string, Until> kUntils = {{"captured", Until::captured},
                                                          {"copied", Until::copied},
                                                          {"indexed", Until::indexed},
@@ -132,6 +136,9 @@ std::vector<std::string> Options::complaints() const {
     }
     if (chunk_bytes && *chunk_bytes < (std::int64_t{1} << 20))
         list.emplace_back("--chunk-size is below 1MB");
+    if (spool_bytes && *spool_bytes < (std::int64_t{1} << 20)) {
+        list.emplace_back("--spool-size is below 1MB: use --spool=never for no files at all");
+    }
     if (repair && sample_percent) {
         list.emplace_back(
             "--repair and --sample exclude each other: a repair must have seen every row");
@@ -155,6 +162,9 @@ std::string Options::effective() const {
                     chunk_bytes ? std::to_string(*chunk_bytes) : "auto", freeze ? "auto" : "never",
                     no_capture ? "off" : "on");
     if (!source_via.empty()) text += " through agents";
+    if (spool != loader::SpoolMode::automatic) {
+        text += spool == loader::SpoolMode::always ? " spool always" : " spool never";
+    }
     if (source_is_quiet) text += " source-is-quiet";
     if (restart_copy) text += " restart-copy";
     return text;
@@ -204,6 +214,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
     auto* drop =
         app.add_subcommand("drop", "remove everything pghaul made on both servers; keep the data");
     add_common(*drop, options, raw, false, false);
+    add_spool_dir(*drop, options, "Files");
     // It has no options, so it takes no part in what follows.
     const auto* agent = app.add_subcommand(
         "agent", "reads rows beside the source; started by --source-via, not by hand");

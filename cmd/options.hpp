@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "loader/spool_rules.hpp"
 #include "snapshot/planner.hpp"
 #include "snapshot/selection.hpp"
 
@@ -36,6 +37,11 @@ struct Options {
     std::optional<std::int64_t> chunk_bytes;  // bytes; empty: the planner's choice
     snapshot::FormatChoice format = snapshot::FormatChoice::automatic;
     bool freeze = true;
+    /// run: whether chunks go through files, in which folder (empty: $TMPDIR or /var/tmp), and how
+    /// many bytes these may take (empty: see kSpoolBytes in spool.cpp).
+    loader::SpoolMode spool = loader::SpoolMode::automatic;
+    std::string spool_dir;
+    std::optional<std::int64_t> spool_bytes;
     Until until = Until::verified;
     VerifyMode verify = VerifyMode::readback;
     bool no_capture = false;

@@ -138,6 +138,9 @@ std::string ProgressView::summary(const Sample& sample) const {
     if (const auto received = progress_.received_bytes.load(); received > 0) {
         text += fmt::format(", {} over the link", human_bytes(static_cast<double>(received)));
     }
+    if (const auto bytes = progress_.spool_bytes.load(); bytes > 0) {
+        text += fmt::format(", {} in the spool", human_bytes(static_cast<double>(bytes)));
+    }
     if (progress_.step() == "copy" && sample.seconds_left > 0) {
         text += ", rows done in about " + human_seconds(sample.seconds_left);
     }
@@ -197,6 +200,8 @@ void ProgressView::print_json(const Sample& sample) const {
                                  {"tables_finished", progress_.tables_finished.load()},
                                  {"retries", progress_.retries.load()},
                                  {"link_bytes", progress_.received_bytes.load()},
+                                 {"spooled_bytes", progress_.spooled_bytes.load()},
+                                 {"spool_bytes", progress_.spool_bytes.load()},
                                  {"following", progress_.following.load()},
                                  {"changes", progress_.delta_rows.load()},
                                  {"pending_changes", progress_.pending_rows.load()},
@@ -228,6 +233,8 @@ void ProgressView::write_metrics(const Sample& sample) const {
         put("pending_changes", "gauge", progress_.pending_rows.load());
         put("lag_seconds", "gauge", static_cast<double>(progress_.lag_ms.load()) / 1000);
         put("link_bytes_total", "counter", progress_.received_bytes.load());
+        put("spooled_bytes_total", "counter", progress_.spooled_bytes.load());
+        put("spool_bytes", "gauge", progress_.spool_bytes.load());
         put("retries_total", "counter", progress_.retries.load());
         put("run_seconds", "gauge", sample.seconds);
     }

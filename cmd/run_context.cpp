@@ -21,7 +21,7 @@ RunContext::RunContext(const Options& chosen, io::Interrupt& stop, io::RunProgre
       target(io::ConnInfo::parse(options.target)),
       journal(snapshot::Journal::open(target, options.job, interrupt)),
       threads(tbb::global_control::max_allowed_parallelism,
-              static_cast<std::size_t>(2 * options.jobs + 1)) {}
+              static_cast<std::size_t>(4 * options.jobs + 1)) {}
 
 const std::string& RunContext::archive() {
     if (schema_archive.empty()) schema_archive = journal.read_archive();

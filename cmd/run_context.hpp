@@ -39,7 +39,7 @@ struct RunContext {
     const io::ConnInfo target;
     snapshot::Journal journal;
 
-    /// Streams' threads and one worker beside each, and the main thread.
+    /// Streams' and spool readers' threads and one worker beside each, and the main thread.
     const tbb::global_control threads;
 
     // Known once the job is claimed (job_claim.hpp).

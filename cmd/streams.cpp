@@ -1,23 +1,59 @@
 #include "cmd/streams.hpp"
 
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <condition_variable>
 #include <deque>
+#include <mutex>
 #include <thread>
 #include <vector>
 
 #include "cmd/deadline.hpp"
+#include "cmd/spool.hpp"
 #include "loader/lane.hpp"
+#include "loader/spool_judge.hpp"
+#include "loader/spool_lane.hpp"
 
 namespace pghaul::cmd {
+namespace {
 
-void run_streams(RunContext& run, loader::WorkQueue& queue, const std::string& exported,
-                 int snapshot_number, const std::function<bool(snapshot::Oid)>& truncated_since) {
+constexpr std::chrono::seconds kLook{1};
+
+/// Looks once a second whether the target is what the copy waits for, and says so to the queue.
+class Judge {
+  public:
+    Judge(const io::RunProgress& progress, loader::WorkQueue& queue, std::string folder)
+        : thread_([this, &progress, &queue, folder = std::move(folder)](std::stop_token stop) {
+              loader::SpoolJudge judge;
+              std::unique_lock lock(mutex_);
+              while (!changed_.wait_for(lock, stop, kLook, [&] { return stop.stop_requested(); })) {
+                  if (!judge.target_limits(loader::SpoolJudge::sample(progress))) continue;
+                  if (queue.begin_spooling()) {
+                      spdlog::info("the target falls behind: the source is read ahead into {}",
+                                   folder);
+                  }
+              }
+          }) {}
+
+  private:
+    std::mutex mutex_;
+    std::condition_variable_any changed_;
+    std::jthread thread_;
+};
+
+}  // namespace
+
+void run_streams(RunContext& run, loader::WorkQueue& queue, const SnapshotInHand& snapshot,
+                 const std::function<bool(snapshot::Oid)>& truncated_since) {
     const int jobs = run.options.jobs;
     loader::ReadBack read_back(run.options.job, run.plan.encoding);
+    const auto spool = spool_folder(run.options, run.job_id);
     const loader::LaneSetup setup{run.source,
                                   run.target,
                                   run.plan,
-                                  exported,
-                                  run.ticket(snapshot_number),
+                                  snapshot.exported,
+                                  run.ticket(snapshot.number),
                                   run.progress,
                                   run.interrupt,
                                   run.facts.maintenance_work_mem_kb,
@@ -26,13 +62,24 @@ void run_streams(RunContext& run, loader::WorkQueue& queue, const std::string& e
                                   truncated_since,
                                   read_back,
                                   run.options.verify != VerifyMode::none,
-                                  run.via ? &*run.via : nullptr};
+                                  run.via ? &*run.via : nullptr,
+                                  spool,
+                                  snapshot.visible};
+    const auto& rules = queue.spool_rules();
     {
         const Alarm alarm(run.deadline, [&] { queue.stop(); });
+        std::optional<Judge> judge;
         std::deque<loader::Lane> lanes;
+        std::deque<loader::SpoolLane> readers;
         std::vector<std::jthread> threads;
         for (int i = 0; i < jobs; ++i) lanes.emplace_back(i, setup, queue);
+        for (int i = 0; i < rules.readers; ++i) readers.emplace_back(i, jobs, setup, queue);
         for (auto& lane : lanes) threads.emplace_back([&lane] { lane.run(); });
+        for (auto& reader : readers) threads.emplace_back([&reader] { reader.run(); });
+        if (rules.mode == loader::SpoolMode::automatic && rules.readers > 0) {
+            judge.emplace(run.progress, queue, spool.path());
+        }
+        threads.clear();
     }
     queue.rethrow();
 }

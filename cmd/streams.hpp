@@ -10,10 +10,19 @@
 
 namespace pghaul::cmd {
 
-/// exported: the snapshot the streams read by; empty if nothing is left to read. snapshot_number:
-/// its number in the journal. truncated_since: see loader/copy_chunk.hpp; may be empty.
+/// What the streams read by; empty if nothing is left to read.
+struct SnapshotInHand {
+    std::string exported;
+    /// In the journal.
+    int number = 0;
+    /// Which transactions it shows.
+    std::string visible;
+};
+
+/// The queue's rules say whether readers of the spool run beside the streams.
+/// truncated_since: see loader/copy_chunk.hpp; may be empty.
 /// Throws: what ended the first stream that failed. Whether the queue is done, the caller asks it.
-void run_streams(RunContext& run, loader::WorkQueue& queue, const std::string& exported,
-                 int snapshot_number, const std::function<bool(snapshot::Oid)>& truncated_since);
+void run_streams(RunContext& run, loader::WorkQueue& queue, const SnapshotInHand& snapshot,
+                 const std::function<bool(snapshot::Oid)>& truncated_since);
 
 }  // namespace pghaul::cmd

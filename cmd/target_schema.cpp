@@ -75,7 +75,7 @@ void finish_tables_left(RunContext& run, Steps& steps) {
     steps.begin("indexes");
     loader::WorkQueue queue(run.plan, run.journal.loaded(), run.journal.finished_tables(),
                             {run.options.jobs, true, &run.progress, [] {}});
-    run_streams(run, queue, {}, 0, {});
+    run_streams(run, queue, {}, {});
     if (!queue.all_done()) stop_early(run);
     steps.end();
 }

@@ -84,6 +84,8 @@ class AgentSession::Reader : public BlockReader {
         }
     }
 
+    bool packed() const noexcept override { return true; }
+
     std::int64_t rows() const noexcept override { return rows_; }
 
   private:

@@ -27,6 +27,8 @@ class BlockReader {
     /// Turns a block that read() gave into COPY messages. spare: room that stays with the block.
     /// Thread: any, beside read() and the unpacking of other blocks.
     virtual void unpack(Block& /*block*/, std::vector<char>& /*spare*/) const {}
+    /// True if read() gives blocks as pack() makes them.
+    virtual bool packed() const noexcept { return false; }
     /// Rows as the server's command tag counts them; valid after read() returned false.
     virtual std::int64_t rows() const noexcept = 0;
 };

@@ -12,6 +12,42 @@
 
 namespace pghaul::io {
 
+/// How long something has been waited for, the wait in hand included.
+class WaitClock {
+  public:
+    void begin() noexcept { since_.store(now(), std::memory_order_relaxed); }
+    void end() noexcept {
+        const auto since = since_.exchange(0, std::memory_order_relaxed);
+        total_.fetch_add(now() - since, std::memory_order_relaxed);
+    }
+    /// A wait that ends in the middle of this may count twice or not at all, once.
+    std::chrono::nanoseconds total() const noexcept {
+        const auto since = since_.load(std::memory_order_relaxed);
+        const auto open = since == 0 ? 0 : now() - since;
+        return std::chrono::nanoseconds(total_.load(std::memory_order_relaxed) + open);
+    }
+
+  private:
+    static std::int64_t now() noexcept {
+        return std::chrono::duration_cast<std::chrono::nanoseconds>(
+                   std::chrono::steady_clock::now().time_since_epoch())
+            .count();
+    }
+    std::atomic<std::int64_t> total_{0};
+    std::atomic<std::int64_t> since_{0};
+};
+
+class Waiting {
+  public:
+    explicit Waiting(WaitClock& clock) noexcept : clock_(clock) { clock_.begin(); }
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+    ~Waiting() { clock_.end(); }
+
+  private:
+    WaitClock& clock_;
+};
+
 /// One stream's counters. Units: bytes of the COPY stream, rows.
 class StreamProgress {
   public:
@@ -34,6 +70,12 @@ class StreamProgress {
         const std::lock_guard guard(mutex_);
         return activity_;
     }
+    /// Time spent on reading rows, and on what the target does. Each is begun and ended by one
+    /// thread at a time.
+    WaitClock& source_time() noexcept { return source_time_; }
+    WaitClock& target_time() noexcept { return target_time_; }
+    const WaitClock& source_time() const noexcept { return source_time_; }
+    const WaitClock& target_time() const noexcept { return target_time_; }
     /// When it last moved.
     std::chrono::steady_clock::time_point moved_at() const noexcept {
         return std::chrono::steady_clock::time_point(
@@ -48,6 +90,8 @@ class StreamProgress {
 
     std::atomic<std::uint64_t> bytes_{0};
     std::atomic<std::uint64_t> rows_{0};
+    WaitClock source_time_;
+    WaitClock target_time_;
     std::atomic<std::int64_t> moved_at_{
         std::chrono::steady_clock::now().time_since_epoch().count()};
     mutable std::mutex mutex_;
@@ -66,6 +110,11 @@ struct RunProgress {
     std::atomic<int> retries{0};
     /// What agents have sent, packed; 0 where rows come directly.
     std::atomic<std::uint64_t> received_bytes{0};
+    /// Units: bytes written into spool files so far, and of the files that are there now.
+    std::atomic<std::int64_t> spooled_bytes{0};
+    std::atomic<std::int64_t> spool_bytes{0};
+    /// Units: milliseconds for which a snapshot was held on the source; the longest of this run.
+    std::atomic<std::int64_t> snapshot_ms{0};
 
     /// Live changes. `following` is set once they are being applied.
     std::atomic<bool> following{false};

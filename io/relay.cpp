@@ -35,6 +35,7 @@ RelayResult relay(BlockReader& reader, CopyWriter& writer, RowForm form,
         Carried& carried = ring[next++ % ring.size()];
         carried.block.bytes.clear();
         carried.block.messages = 0;
+        const Waiting waiting(progress.source_time());
         if (!reader.read(carried.block)) {
             control.stop();
             return nullptr;
@@ -49,7 +50,10 @@ RelayResult relay(BlockReader& reader, CopyWriter& writer, RowForm form,
     };
     const auto write = [&](Carried* carried) {
         auto& bytes = carried->block.bytes;
-        writer.write(carried->block);
+        {
+            const Waiting waiting(progress.target_time());
+            writer.write(carried->block);
+        }
         result.bytes += bytes.size();
         result.rows.add(carried->rows);
         progress.add_bytes(bytes.size());

@@ -6,6 +6,7 @@
 #include "io/copy_writer.hpp"
 #include "io/failpoint.hpp"
 #include "io/relay.hpp"
+#include "io/stow.hpp"
 #include "snapshot/keeper.hpp"
 
 namespace pghaul::loader {
@@ -47,6 +48,20 @@ void lock_and_check(io::CopySource& source, const CopyRequest& request) {
             "during the copy, and start again with --restart-copy");
 }
 
+/// Has the source send the chunk's rows, in its own encoding.
+std::unique_ptr<io::BlockReader> begin_reading(io::CopySource& source, const CopyRequest& request) {
+    if (request.lock_table) lock_and_check(source, request);
+    return source.copy_out("copy_out",
+                           io::switch_encoding(request.encoding, "session") +
+                               copy_out_sql(request.table, request.chunk),
+                           blocks_in_flight(request.table));
+}
+
+void end_reading(io::CopySource& source, const CopyRequest& request) {
+    if (request.encoding == "UTF8") return;
+    source.execute({"reset_encoding", "set client_encoding to 'UTF8'"});
+}
+
 }  // namespace
 
 io::RowForm row_form(const TablePlan& table) {
@@ -77,27 +92,46 @@ std::string copy_in_sql(const TablePlan& table) {
 io::RowSum copy_chunk(io::CopySource& source, io::Connection& target, const CopyRequest& request,
                       const snapshot::JobTicket& ticket, io::StreamProgress& progress,
                       const io::Interrupt& interrupt) {
-    const auto& table = request.table;
-    if (request.lock_table) lock_and_check(source, request);
+    std::unique_ptr<io::BlockReader> reader;
+    {
+        const io::Waiting waiting(progress.source_time());
+        reader = begin_reading(source, request);
+    }
+    const auto rows = load_chunk(*reader, target, request, ticket, progress, interrupt);
+    end_reading(source, request);
+    return rows;
+}
 
-    const auto in_flight = blocks_in_flight(table);
-    const auto reader = source.copy_out(
-        "copy_out",
-        io::switch_encoding(request.encoding, "session") + copy_out_sql(table, request.chunk),
-        in_flight);
+void spool_chunk(io::CopySource& source, io::SpoolWriter& file, const CopyRequest& request,
+                 const std::function<void(std::uint64_t file_bytes)>& room,
+                 const io::Interrupt& interrupt) {
+    const auto reader = begin_reading(source, request);
+    io::stow(*reader, file, blocks_in_flight(request.table), room, interrupt);
+    end_reading(source, request);
+    file.seal(static_cast<std::uint64_t>(reader->rows()));
+}
+
+io::RowSum load_chunk(io::BlockReader& rows, io::Connection& target, const CopyRequest& request,
+                      const snapshot::JobTicket& ticket, io::StreamProgress& progress,
+                      const io::Interrupt& interrupt) {
+    const auto& table = request.table;
     io::CopyWriter writer(target, "copy_in",
                           io::switch_encoding(request.encoding, "local") + copy_in_sql(table));
-    const auto sent = io::relay(*reader, writer, row_form(table), in_flight, progress, interrupt);
+    const auto sent =
+        io::relay(rows, writer, row_form(table), blocks_in_flight(table), progress, interrupt);
     io::failpoint(io::Failpoint::copy_after_read);
 
-    const auto written = writer.finish();
-    if (written != reader->rows() || sent.rows.rows != static_cast<std::uint64_t>(written)) {
+    std::int64_t written = 0;
+    {
+        const io::Waiting waiting(progress.target_time());
+        written = writer.finish();
+    }
+    if (written != rows.rows() || sent.rows.rows != static_cast<std::uint64_t>(written)) {
         throw io::Error(
-            fmt::format("the source sent {} rows but the target took {}", reader->rows(), written))
+            fmt::format("the source sent {} rows but the target took {}", rows.rows(), written))
             .hint("look for a trigger or rule on the target's table that drops or adds rows");
     }
     if (request.encoding != "UTF8") {
-        source.execute({"reset_encoding", "set client_encoding to 'UTF8'"});
         target.execute({"reset_encoding", "set local client_encoding to 'UTF8'"});
     }
     io::failpoint(io::Failpoint::copy_before_mark);

@@ -1,9 +1,11 @@
-// One chunk's journey: read → write → mark. THE FILE TO READ FIRST.
+// One chunk's journey: read → (spool →) write → mark. THE FILE TO READ FIRST.
 //
 // The source streams the rows of one key range out of the snapshot (COPY TO), a pipeline carries
 // them in blocks, the target streams them in (COPY FROM), and the chunk's "loaded" mark is written
 // in the same target transaction (invariant 3). The caller begins and commits that transaction, so
 // that many small tables can share one.
+// While the target falls behind, the first half is spool_chunk(), into a file, and the second
+// load_chunk(), from that file, by another stream at another time.
 // Thread: a stream's own; source and target are the stream's.
 #pragma once
 
@@ -14,6 +16,7 @@
 #include "io/copy_source.hpp"
 #include "io/progress.hpp"
 #include "io/row_sums.hpp"
+#include "io/spool_writer.hpp"
 #include "snapshot/journal.hpp"
 #include "snapshot/plan.hpp"
 
@@ -36,6 +39,18 @@ struct CopyRequest {
 /// Requires: source in a transaction with the snapshot, target in a transaction.
 /// Throws: io::Error; then neither of the two may be used again.
 io::RowSum copy_chunk(io::CopySource& source, io::Connection& target, const CopyRequest& request,
+                      const snapshot::JobTicket& ticket, io::StreamProgress& progress,
+                      const io::Interrupt& interrupt);
+
+/// Reads a chunk's rows into a file and seals it. room: see io/stow.hpp.
+/// Requires: source in a transaction with the snapshot. Throws: io::Error; then neither source nor
+/// file may be used again.
+void spool_chunk(io::CopySource& source, io::SpoolWriter& file, const CopyRequest& request,
+                 const std::function<void(std::uint64_t file_bytes)>& room,
+                 const io::Interrupt& interrupt);
+
+/// Loads a chunk's rows from wherever they are read and marks it, as copy_chunk() does.
+io::RowSum load_chunk(io::BlockReader& rows, io::Connection& target, const CopyRequest& request,
                       const snapshot::JobTicket& ticket, io::StreamProgress& progress,
                       const io::Interrupt& interrupt);
 

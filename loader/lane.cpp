@@ -6,10 +6,10 @@
 
 #include "io/backoff.hpp"
 #include "io/failpoint.hpp"
-#include "io/transaction.hpp"
-#include "loader/copy_chunk.hpp"
+#include "io/spool_reader.hpp"
 #include "loader/finish_table.hpp"
 #include "loader/large_objects.hpp"
+#include "snapshot/keeper.hpp"
 
 namespace pghaul::loader {
 
@@ -30,9 +30,10 @@ void Lane::run() noexcept {
         tbb::task_arena arena(2);
         while (const auto work = queue_.take(number_)) {
             progress_.begin(work->display());
-            arena.execute([&] { perform_with_retry(*work); });
+            bool done = false;
+            arena.execute([&] { done = perform_with_retry(*work); });
             progress_.end();
-            queue_.done(number_, *work);
+            if (done) queue_.done(number_, *work);
         }
     } catch (...) {
         queue_.fail(std::current_exception());
@@ -41,12 +42,15 @@ void Lane::run() noexcept {
     close_connections();
 }
 
-void Lane::perform_with_retry(const Work& work) {
+/// Returns false if the work was given back to the queue.
+bool Lane::perform_with_retry(const Work& work) {
     for (io::Backoff backoff;;) {
         try {
-            if (backoff.failures() > 0 && settled(work)) return;
-            perform(work);
-            return;
+            if (backoff.failures() == 0 || !settled(work)) perform(work);
+            break;
+        } catch (const io::SpoolDamaged& damage) {
+            close_connections();
+            return give_up_file(work, damage);
         } catch (Error& error) {
             close_connections();
             if (error.context().empty()) error.context(work.display());
@@ -62,6 +66,8 @@ void Lane::perform_with_retry(const Work& work) {
             progress_.begin(work.display());
         }
     }
+    if (work.spooled) remove_file(*work.spooled);
+    return true;
 }
 
 /// An attempt whose commit was sent but not answered may have taken place (invariant 8).
@@ -80,20 +86,31 @@ bool Lane::settled(const Work& work) {
 }
 
 void Lane::perform(const Work& work) {
+    if (work.leaves_source) leave_source();
     switch (work.kind) {
         case Work::Kind::copy:
-            copy(work);
+            if (work.spooled) {
+                load(work);
+            } else {
+                copy(work);
+            }
             break;
+        case Work::Kind::spool:
+            throw std::logic_error("a stream was given a reader's work");
         case Work::Kind::large_objects:
             copy_objects(work);
             break;
-        case Work::Kind::build_index:
+        case Work::Kind::build_index: {
+            const io::Waiting waiting(progress_.target_time());
             build_index(target(), work.table->info, *work.index, work.idle_streams);
             break;
-        case Work::Kind::read_back:
+        }
+        case Work::Kind::read_back: {
+            const io::Waiting waiting(progress_.target_time());
             setup_.read_back.read_piece(target(), *work.table, work.piece, work.pieces, progress_,
                                         setup_.interrupt);
             break;
+        }
         case Work::Kind::finish:
             finish_table(target(), *work.table, setup_.ticket.job);
             break;
@@ -103,36 +120,91 @@ void Lane::perform(const Work& work) {
     }
 }
 
+CopyRequest Lane::request_for(const TableChunk& one) const {
+    return {*one.table, *one.chunk, setup_.plan.encoding, !setup_.plan.lock_all_tables,
+            setup_.truncated_since ? &setup_.truncated_since : nullptr};
+}
+
 void Lane::copy(const Work& work) {
     source_.make_room_for(work.chunks.size());
     std::int64_t bytes = 0;
     io::Transaction transaction(target());
-    for (const auto& [table, chunk] : work.chunks) {
+    for (const auto& one : work.chunks) {
         try {
-            const CopyRequest request{*table, *chunk, setup_.plan.encoding,
-                                      !setup_.plan.lock_all_tables,
-                                      setup_.truncated_since ? &setup_.truncated_since : nullptr};
-            const auto sent = copy_chunk(source_.rows(), target(), request, setup_.ticket,
+            const auto sent = copy_chunk(source_.rows(), target(), request_for(one), setup_.ticket,
                                          progress_, setup_.interrupt);
-            finish_in_copy(work, *table, sent);
+            finish_in_copy(work, *one.table, sent);
         } catch (Error& error) {
             // A group's error must name the table, not the group.
-            Work one;
-            one.chunks = {{table, chunk}};
-            error.context(one.display());
+            Work named;
+            named.chunks = {one};
+            error.context(named.display());
             throw;
         }
-        bytes += chunk->bytes;
+        bytes += one.chunk->bytes;
     }
-    io::failpoint(io::Failpoint::copy_before_commit);
-    committing_ = true;
-    transaction.commit();
-    io::failpoint(io::Failpoint::copy_after_commit);
+    commit(transaction);
     // With capture the application goes on: its TRUNCATE must not wait for more than this work.
     if (setup_.plan.capture) source_.leave_snapshot();
     // Not before: a source that is lost here makes this work be tried again.
     committing_ = false;
     setup_.progress.loaded_bytes.fetch_add(bytes);
+}
+
+/// Same for rows that are in a file already, with the snapshot that they were read in.
+void Lane::load(const Work& work) {
+    const auto& one = work.chunks.front();
+    io::failpoint(io::Failpoint::spool_before_load);
+    io::SpoolReader rows(work.spooled->path);
+    auto ticket = setup_.ticket;
+    ticket.snapshot = work.spooled->snapshot;
+    io::Transaction transaction(target());
+    const auto sent =
+        load_chunk(rows, target(), request_for(one), ticket, progress_, setup_.interrupt);
+    finish_in_copy(work, *one.table, sent);
+    commit(transaction);
+    committing_ = false;
+    setup_.progress.loaded_bytes.fetch_add(one.chunk->bytes);
+}
+
+void Lane::commit(io::Transaction& transaction) {
+    io::failpoint(io::Failpoint::copy_before_commit);
+    committing_ = true;
+    {
+        const io::Waiting waiting(progress_.target_time());
+        transaction.commit();
+    }
+    io::failpoint(io::Failpoint::copy_after_commit);
+}
+
+/// Requires: what it held is committed on the target's disk, or is of no use (invariant 11).
+void Lane::remove_file(const SpoolFile& file) {
+    io::failpoint(io::Failpoint::spool_before_removal);
+    setup_.progress.spool_bytes.fetch_sub(file.bytes);
+    try {
+        SpoolFolder::remove_file(file.path);
+    } catch (const Error& error) {
+        spdlog::warn("{}", error.report());
+    }
+}
+
+/// The rows must come from the source again. Returns false: the work is not done.
+/// Throws: SnapshotLost if the snapshot they were read in is gone.
+bool Lane::give_up_file(const Work& work, const io::Error& damage) {
+    spdlog::warn("{}", damage.report());
+    remove_file(*work.spooled);
+    if (queue_.hand_back(number_, work)) return false;
+    throw snapshot::SnapshotLost(
+        "a file of the spool is damaged, and the snapshot that its rows were read in was let go");
+}
+
+/// A session in the snapshot keeps the source from vacuuming.
+void Lane::leave_source() noexcept {
+    try {
+        source_.leave_snapshot();
+    } catch (const std::exception&) {
+        source_.close();
+    }
 }
 
 /// What a small table gets in the transaction of its rows.

@@ -10,8 +10,11 @@
 
 #include "io/connection.hpp"
 #include "io/progress.hpp"
+#include "io/transaction.hpp"
+#include "loader/copy_chunk.hpp"
 #include "loader/lane_source.hpp"
 #include "loader/read_back.hpp"
+#include "loader/spool_folder.hpp"
 #include "loader/work_queue.hpp"
 #include "snapshot/journal.hpp"
 
@@ -41,6 +44,9 @@ struct LaneSetup {
     bool read_objects_back = false;
     /// How agents that bring the rows are started; null: rows come over connections of our own.
     const io::AgentCommand* via = nullptr;
+    /// Where files with chunks are, and what the snapshot shows, which their names hold.
+    const SpoolFolder& spool;
+    std::string visible;
 };
 
 class Lane {
@@ -51,9 +57,15 @@ class Lane {
     void run() noexcept;
 
   private:
-    void perform_with_retry(const Work& work);
+    bool perform_with_retry(const Work& work);
     void perform(const Work& work);
     void copy(const Work& work);
+    void load(const Work& work);
+    void commit(io::Transaction& transaction);
+    void remove_file(const SpoolFile& file);
+    bool give_up_file(const Work& work, const io::Error& damage);
+    void leave_source() noexcept;
+    CopyRequest request_for(const TableChunk& one) const;
     void finish_in_copy(const Work& work, const snapshot::TablePlan& table, const io::RowSum& sent);
     void copy_objects(const Work& work);
     bool settled(const Work& work);

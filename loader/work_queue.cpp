@@ -27,38 +27,11 @@ bool is_small(const TablePlan& table) {
 
 }  // namespace
 
-std::string Work::display() const {
-    switch (kind) {
-        case Kind::copy: {
-            const auto& first = chunks.front();
-            if (chunks.size() > 1) {
-                return "copy " + first.table->info.display() + " and " +
-                       std::to_string(chunks.size() - 1) + " more small tables";
-            }
-            std::string text = "copy " + first.table->info.display();
-            if (first.table->chunks.size() > 1) {
-                text += " " + snapshot::display(first.chunk->range);
-            }
-            return text;
-        }
-        case Kind::large_objects:
-            return "copy large objects " + std::to_string(objects->first) + " to " +
-                   std::to_string(objects->last);
-        case Kind::build_index:
-            return "index " + snapshot::display_name(table->info.schema, index->name);
-        case Kind::read_back:
-            return "read back " + table->info.display();
-        case Kind::finish:
-            return "constraints and statistics of " + table->info.display();
-        case Kind::release_source:
-            return "release the source";
-    }
-    return {};
-}
-
 WorkQueue::WorkQueue(const snapshot::Plan& plan, const snapshot::LoadedChunks& loaded,
                      const std::set<int>& finished, Options options)
-    : options_(std::move(options)), streams_(static_cast<std::size_t>(options_.streams)) {
+    : options_(std::move(options)),
+      streams_(static_cast<std::size_t>(options_.streams)),
+      readers_(static_cast<std::size_t>(options_.spool.readers)) {
     for (const auto& table : plan.tables) {
         TableState state;
         state.plan = &table;
@@ -80,6 +53,7 @@ WorkQueue::WorkQueue(const snapshot::Plan& plan, const snapshot::LoadedChunks& l
     for (const auto& chunk : plan.large_objects) {
         if (!loaded.large_objects.contains(chunk.number)) objects_.push_back(&chunk);
     }
+    put_files_in_place();
     group_small_tables();
     for (auto& table : tables_) {
         if (table.copied()) copied(table);
@@ -132,28 +106,62 @@ void WorkQueue::copied(TableState& table) {
                      [](const auto* a, const auto* b) { return a->bytes > b->bytes; });
 }
 
-bool WorkQueue::copying_over() const {
-    return copies_in_hand_ == 0 && groups_.empty() && objects_.empty() &&
+bool WorkQueue::all_claimed() const {
+    return groups_.empty() && objects_.empty() &&
            std::all_of(tables_.begin(), tables_.end(),
                        [](const TableState& table) { return table.unclaimed.empty(); });
 }
 
-int WorkQueue::place_for(const StreamState& stream, const TableState& table) const {
-    // Staying on the table: the next chunk in key order after the last one, if it is still free.
-    if (stream.table == table.plan->number) {
-        const auto next =
-            std::upper_bound(table.unclaimed.begin(), table.unclaimed.end(), stream.last_chunk);
-        if (next != table.unclaimed.end()) return static_cast<int>(next - table.unclaimed.begin());
-    }
-    // Joining another stream: start in the middle, so that both write long runs of ordered keys.
-    return table.copying == 0 ? 0 : static_cast<int>(table.unclaimed.size() / 2);
+bool WorkQueue::reading_over() const { return reads_in_hand_ == 0 && all_claimed(); }
+
+bool WorkQueue::copying_over() const {
+    return reading_over() && loads_in_hand_ == 0 &&
+           std::all_of(tables_.begin(), tables_.end(),
+                       [](const TableState& table) { return table.files.empty(); });
 }
 
-Work WorkQueue::claim_chunk(StreamState& stream, TableState& table) {
-    const auto place = table.unclaimed.begin() + place_for(stream, table);
-    const int number = *place;
-    table.unclaimed.erase(place);
-    ++table.copying;
+/// Tells once that nobody needs the source's rows any more.
+void WorkQueue::announce(std::unique_lock<std::mutex>& lock) {
+    if (announced_ || !reading_over()) return;
+    announced_ = true;
+    lock.unlock();
+    options_.on_all_read();
+    lock.lock();
+    changed_.notify_all();
+}
+
+/// The stream's own table if it is wanted, else the longest path, first of those that nobody is on.
+WorkQueue::TableState* WorkQueue::best_table(const StreamState& stream,
+                                             const std::function<bool(const TableState&)>& wanted) {
+    if (stream.table >= 0) {
+        auto& own = tables_[static_cast<std::size_t>(stream.table)];
+        if (wanted(own)) return &own;
+    }
+    TableState* best = nullptr;
+    for (auto& table : tables_) {
+        if (!wanted(table)) continue;
+        const bool best_alone = best != nullptr && best->alone();
+        if (best == nullptr || (table.alone() && !best_alone) ||
+            (table.alone() == best_alone && path(table) > path(*best))) {
+            best = &table;
+        }
+    }
+    return best;
+}
+
+int WorkQueue::next_number(const StreamState& stream, const TableState& table,
+                           const std::vector<int>& numbers) const {
+    // Staying on the table: the next chunk in key order after the last one, if it is still free.
+    if (stream.table == table.plan->number) {
+        const auto next = std::upper_bound(numbers.begin(), numbers.end(), stream.last_chunk);
+        if (next != numbers.end()) return *next;
+    }
+    // Joining another stream: start in the middle, so that both write long runs of ordered keys.
+    return table.alone() ? numbers.front() : numbers[numbers.size() / 2];
+}
+
+Work WorkQueue::claim(StreamState& stream, TableState& table, int number) {
+    std::erase(table.unclaimed, number);
     stream.table = table.plan->number;
     stream.last_chunk = number;
     Work work;
@@ -161,37 +169,42 @@ Work WorkQueue::claim_chunk(StreamState& stream, TableState& table) {
     return work;
 }
 
-std::optional<Work> WorkQueue::next_copy(StreamState& stream) {
-    if (stream.table >= 0) {
-        auto& own = tables_[static_cast<std::size_t>(stream.table)];
-        if (!own.unclaimed.empty()) return claim_chunk(stream, own);
-    }
-    TableState* best = nullptr;
-    for (auto& table : tables_) {
-        if (table.unclaimed.empty()) continue;
-        const bool alone = table.copying == 0;
-        const bool best_alone = best != nullptr && best->copying == 0;
-        if (best == nullptr || (alone && !best_alone) ||
-            (alone == best_alone && path(table) > path(*best))) {
-            best = &table;
-        }
-    }
-    // Large objects and small tables fill the time while big tables have a stream each.
-    const bool fill = best == nullptr || best->copying > 0;
-    if (!objects_.empty() && (fill || streams_.size() == 1)) {
-        Work work;
+/// What fills the time while big tables have a stream each: large objects and small tables.
+std::optional<Work> WorkQueue::next_filler() {
+    Work work;
+    if (!objects_.empty()) {
         work.kind = Work::Kind::large_objects;
         work.objects = objects_.front();
         objects_.pop_front();
         return work;
     }
-    if (!groups_.empty() && fill) {
-        Work work = std::move(groups_.front());
-        groups_.pop_front();
-        return work;
+    if (groups_.empty()) return std::nullopt;
+    work = std::move(groups_.front());
+    groups_.pop_front();
+    return work;
+}
+
+std::optional<Work> WorkQueue::next_copy(StreamState& stream) {
+    // While files are made, what can't go through one is all that keeps hold of the source.
+    if (spooling_now()) {
+        if (auto work = next_filler()) return work;
+    }
+    const auto has_file = [](const TableState& table) { return !table.files.empty(); };
+    if (auto* table = best_table(stream, has_file)) return claim_file(stream, *table);
+    stop_spooling_if_caught_up();
+    const auto readable = [&](const TableState& table) {
+        return !unclaimed(table, Way::directly).empty();
+    };
+    auto* best = best_table(stream, readable);
+    const bool own = best != nullptr && best->plan->number == stream.table;
+    const bool fill = best == nullptr || !best->alone();
+    if (!own && (fill || (streams_.size() == 1 && !objects_.empty()))) {
+        if (auto work = next_filler()) return work;
     }
     if (best == nullptr) return std::nullopt;
-    return claim_chunk(stream, *best);
+    auto work = claim(stream, *best, next_number(stream, *best, unclaimed(*best, Way::directly)));
+    ++best->copying;
+    return work;
 }
 
 /// Whether a loaded table has something to do now.
@@ -237,14 +250,8 @@ std::optional<Work> WorkQueue::take(int stream_number) {
     std::unique_lock lock(mutex_);
     auto& stream = streams_[static_cast<std::size_t>(stream_number)];
     for (;;) {
-        if (stopped_ || error_) return std::nullopt;
-        if (copying_over() && !announced_) {
-            announced_ = true;
-            lock.unlock();
-            options_.on_all_copied();
-            lock.lock();
-            changed_.notify_all();
-        }
+        if (ended_locked()) return std::nullopt;
+        announce(lock);
         if (announced_ && !stream.source_released) {
             stream.source_released = true;
             Work work;
@@ -254,15 +261,16 @@ std::optional<Work> WorkQueue::take(int stream_number) {
         }
         double longest_copy = 0;
         for (const auto& table : tables_) {
-            if (!table.unclaimed.empty()) longest_copy = std::max(longest_copy, path(table));
+            if (table.unclaimed.empty() && table.files.empty()) continue;
+            longest_copy = std::max(longest_copy, path(table));
         }
         auto work = next_build(longest_copy);
         if (!work) work = next_copy(stream);
         if (!work) work = next_build(0);
         if (work) {
-            if (work->kind == Work::Kind::copy || work->kind == Work::Kind::large_objects) {
-                ++copies_in_hand_;
-            }
+            if (work->reads_source()) ++reads_in_hand_;
+            if (work->spooled) ++loads_in_hand_;
+            work->leaves_source = work->spooled || (!work->reads_source() && all_claimed());
             ++busy_;
             work->idle_streams = static_cast<int>(streams_.size()) - busy_;
             return work;
@@ -275,9 +283,13 @@ std::optional<Work> WorkQueue::take(int stream_number) {
 void WorkQueue::done(int, const Work& work) {
     const std::lock_guard guard(mutex_);
     --busy_;
+    if (work.reads_source()) --reads_in_hand_;
     switch (work.kind) {
         case Work::Kind::copy:
-            --copies_in_hand_;
+            if (work.spooled) {
+                --loads_in_hand_;
+                forget_file(*work.spooled);
+            }
             for (const auto& [plan, chunk] : work.chunks) {
                 auto& table = tables_[static_cast<std::size_t>(plan->number)];
                 --table.copying;
@@ -289,9 +301,6 @@ void WorkQueue::done(int, const Work& work) {
                     copied(table);
                 }
             }
-            break;
-        case Work::Kind::large_objects:
-            --copies_in_hand_;
             break;
         case Work::Kind::build_index:
             --tables_[static_cast<std::size_t>(work.table->number)].building;
@@ -306,7 +315,9 @@ void WorkQueue::done(int, const Work& work) {
             count(0, 1);
             break;
         }
+        case Work::Kind::large_objects:
         case Work::Kind::release_source:
+        case Work::Kind::spool:
             break;
     }
     changed_.notify_all();
@@ -344,7 +355,7 @@ bool WorkQueue::all_done() const {
 
 bool WorkQueue::ended() const {
     const std::lock_guard guard(mutex_);
-    return stopped_ || error_ != nullptr;
+    return ended_locked();
 }
 
 }  // namespace pghaul::loader

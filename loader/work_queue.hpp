@@ -1,9 +1,13 @@
 // Hands out the work of a copy to its streams: chunks, large objects, index builds, table ends.
 // Longest remaining path first (copy plus indexes of a table), different tables side by side, and
 // a stream stays on its table in key order while it can, which keeps index builds cheap.
+// Where chunks go through files (spool_rules.hpp), it also hands chunks to the readers that fill
+// these, within their limit, and the files to the streams that load them: its second half,
+// work_queue_spool.cpp.
 // Thread: any; one mutex, held for microseconds.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -16,43 +20,12 @@
 #include <vector>
 
 #include "io/progress.hpp"
+#include "loader/spool_rules.hpp"
+#include "loader/work.hpp"
 #include "snapshot/journal.hpp"
 #include "snapshot/plan.hpp"
 
 namespace pghaul::loader {
-
-struct TableChunk {
-    const snapshot::TablePlan* table = nullptr;
-    const snapshot::Chunk* chunk = nullptr;
-};
-
-struct Work {
-    enum class Kind {
-        copy,            // `chunks`, all in one target transaction
-        large_objects,   // `objects`
-        build_index,     // `index` of `table`
-        read_back,       // `piece` of `table`: does the target hold what was sent?
-        finish,          // constraints and statistics of `table`
-        release_source,  // nothing is left to read: end the source session
-    };
-    Kind kind = Kind::copy;
-    std::vector<TableChunk> chunks;
-    const snapshot::LargeObjectChunk* objects = nullptr;
-    const snapshot::TablePlan* table = nullptr;
-    const snapshot::IndexInfo* index = nullptr;
-    /// copy only: small tables that are finished in the same transaction.
-    bool finish_too = false;
-    /// copy only: read the rows again in the same transaction.
-    bool read_back_too = false;
-    /// read_back only: which of how many.
-    int piece = 0;
-    int pieces = 0;
-    /// build_index only: streams that have nothing else to do.
-    int idle_streams = 0;
-
-    /// For messages: "copy public.t [1, 9)".
-    std::string display() const;
-};
 
 class WorkQueue {
   public:
@@ -62,11 +35,13 @@ class WorkQueue {
         bool finish = true;
         /// Counts tables as they are loaded and finished, if given.
         io::RunProgress* progress = nullptr;
-        /// Called once, by a stream, when the last chunk has been read and loaded.
-        std::function<void()> on_all_copied = [] {};
+        /// Called once, by a stream or reader, when the last row has been read from the source.
+        /// Files may still wait to be loaded.
+        std::function<void()> on_all_read = [] {};
         /// Reads tables back as soon as they are loaded: in how many pieces each, by its number;
         /// those not in it are not read.
         std::map<int, int> read_back = {};
+        SpoolRules spool = {};
     };
 
     /// Requires: plan outlives the queue.
@@ -76,6 +51,31 @@ class WorkQueue {
     /// The next work for a stream; waits while others may still make some. Empty: stop.
     std::optional<Work> take(int stream);
     void done(int stream, const Work& work);
+    /// Instead of done(): the file turned out to be damaged, so the chunk is to be read again.
+    /// Returns false if that can't be, since the source has been let go.
+    bool hand_back(int stream, const Work& work);
+
+    /// The next chunk for a reader to bring into a file, of kind `spool`; waits until there is one
+    /// and room for it. Empty: stop.
+    std::optional<Work> take_to_spool(int reader);
+    /// The chunk is in a sealed file and may be loaded.
+    void spooled(const Work& work, SpoolFile file);
+    enum class NotSpooled {
+        source,   // could not be read: try again
+        no_room,  // is larger than all files may be: not through a file again
+        disk,     // can't be written: no more files for a while, chunks are read directly
+    };
+    void not_spooled(const Work& work, NotSpooled why);
+    /// Room for a file that becomes larger than its chunk was thought to be. Waits for files to be
+    /// loaded; false: there are none to wait for.
+    bool make_room(const Work& work, std::int64_t file_bytes);
+    /// SpoolMode::automatic: the target is what the copy waits for. It is forgotten when the target
+    /// has loaded all files.
+    /// Returns false if that is known.
+    bool begin_spooling();
+    /// No more files in this run: what is not read yet is read directly.
+    void end_spooling();
+
     /// Ends the run: every take() returns empty from now on. The first error is kept.
     void fail(std::exception_ptr error);
     /// Ends it tidily: work in hand is finished, no more is handed out.
@@ -88,12 +88,16 @@ class WorkQueue {
     bool all_copied() const;
     /// True once fail() or stop() was called.
     bool ended() const;
+    const SpoolRules& spool_rules() const noexcept { return options_.spool; }
 
   private:
     struct TableState {
         const snapshot::TablePlan* plan = nullptr;
-        std::vector<int> unclaimed;  // chunk numbers, ascending
-        int copying = 0;
+        std::vector<int> unclaimed;      // chunk numbers, ascending
+        std::map<int, SpoolFile> files;  // of chunks, ready to be loaded
+        std::set<int> directly;          // chunks that go through no file
+        int spooling = 0;                // chunks being read into files
+        int copying = 0;                 // chunks being loaded, from the source or a file
         std::vector<const snapshot::IndexInfo*> indexes;  // to build before the end
         int building = 0;
         int pieces = 0;
@@ -104,7 +108,10 @@ class WorkQueue {
         double copy_left = 0;   // cost
         double index_left = 0;  // cost
 
-        bool copied() const { return unclaimed.empty() && copying == 0; }
+        bool copied() const {
+            return unclaimed.empty() && files.empty() && spooling == 0 && copying == 0;
+        }
+        bool alone() const { return spooling == 0 && copying == 0; }
         bool read_back() const { return pieces_begun == pieces && reading == 0; }
     };
     struct StreamState {
@@ -114,15 +121,31 @@ class WorkQueue {
     };
 
     void group_small_tables();
+    void put_files_in_place();
     std::optional<Work> next_copy(StreamState& stream);
+    std::optional<Work> next_filler();
     bool has_build(const TableState& table) const;
     std::optional<Work> next_build(double more_than);
-    Work claim_chunk(StreamState& stream, TableState& table);
-    int place_for(const StreamState& stream, const TableState& table) const;
+    TableState* best_table(const StreamState& stream,
+                           const std::function<bool(const TableState&)>& wanted);
+    enum class Way { directly, through_file };
+    std::vector<int> unclaimed(const TableState& table, Way way) const;
+    int next_number(const StreamState& stream, const TableState& table,
+                    const std::vector<int>& numbers) const;
+    Work claim(StreamState& stream, TableState& table, int number);
+    Work claim_file(StreamState& stream, TableState& table);
     double path(const TableState& table) const { return table.copy_left + table.index_left; }
     void copied(TableState& table);
     void count(int loaded, int finished) const;
+    bool all_claimed() const;
+    bool reading_over() const;
     bool copying_over() const;
+    void announce(std::unique_lock<std::mutex>& lock);
+    TableState& table_of(const Work& work);
+    void forget_file(const SpoolFile& file);
+    void stop_spooling_if_caught_up();
+    bool spooling_now() const;
+    bool ended_locked() const { return stopped_ || error_ != nullptr; }
 
     Options options_;
     mutable std::mutex mutex_;
@@ -131,8 +154,19 @@ class WorkQueue {
     std::deque<Work> groups_;  // of small tables
     std::deque<const snapshot::LargeObjectChunk*> objects_;
     std::vector<StreamState> streams_;
-    int copies_in_hand_ = 0;
-    int busy_ = 0;
+    std::vector<StreamState> readers_;
+    int reads_in_hand_ = 0;  // of the source, by streams and readers
+    int loads_in_hand_ = 0;  // of files
+    int busy_ = 0;           // streams
+
+    bool spooling_ = false;
+    bool spooling_ended_ = false;
+    std::chrono::steady_clock::time_point spool_again_at_;
+    /// Room given to files being written, and what all files take, these included.
+    std::map<std::pair<int, int>, std::int64_t> reserved_;
+    std::int64_t spool_bytes_ = 0;
+    int files_ = 0;              // sealed, and not removed yet
+    int files_since_begin_ = 0;  // sealed since spooling began
     bool announced_ = false;
     bool stopped_ = false;
     std::exception_ptr error_;

@@ -297,6 +297,15 @@ int Journal::add_snapshot(const std::string& snapshot) {
     return static_cast<int>(connection().query_row(kAddSnapshot, {job_, snapshot}).integer(0, 0));
 }
 
+std::map<int, std::string> Journal::snapshots() {
+    const auto rows = query(kReadSnapshots, {job_});
+    std::map<int, std::string> snapshots;
+    for (int row = 0; row < rows.rows(); ++row) {
+        snapshots[static_cast<int>(rows.integer(row, 0))] = rows.string(row, 1);
+    }
+    return snapshots;
+}
+
 std::string Journal::delta_from() { return query(kDeltaFrom, {job_}).string(0, 0); }
 
 std::set<int> Journal::mixed_tables() {

@@ -133,6 +133,8 @@ class Journal {
     LoadedChunks loaded();
     std::int64_t missing_chunks();
     int add_snapshot(const std::string& snapshot);
+    /// What each snapshot of the copy shows, by number.
+    std::map<int, std::string> snapshots();
     /// The snapshot from which changes are still to be applied (invariants 4 and 7).
     std::string delta_from();
     /// Tables (numbers) with chunks of more than one snapshot (invariant 5).

@@ -346,6 +346,11 @@ inline constexpr io::Query kAddSnapshot{"add_snapshot", R"sql(
  returning number
 )sql"};
 
+/// $1 job. Rows: number, what it shows.
+inline constexpr io::Query kReadSnapshots{"read_snapshots", R"sql(
+    select number, snapshot from pghaul.snapshot where job = $1
+)sql"};
+
 /// $1 job. Row: the snapshot from which changes are still to be applied: the last window's, else
 /// the oldest that the copy used.
 inline constexpr io::Query kDeltaFrom{"delta_from", R"sql(
@@ -501,7 +506,7 @@ inline constexpr std::array kJournalQueries = {
     kAddSnapshot,   kAddStep,          kMarkStep,      kReadSteps,          kNoteProblem,
     kReplacePlan,   kDeltaFrom,        kMarkWindow,    kMarkCutover,        kMixedTables,
     kForgetProblem, kListProblems,     kTotals,        kPartlyLoaded,       kDeleteJob,
-    kMarkProof,     kReadProofs,       kReadSums,
+    kMarkProof,     kReadProofs,       kReadSums,      kReadSnapshots,
 };
 
 }  // namespace pghaul::snapshot

@@ -1,5 +1,5 @@
 // A copy that is killed at each named place, and the rerun that must finish the job. Places that
-// only live changes pass: tests/crash/live_kills_test.cpp.
+// only live changes pass: tests/crash/live_kills_test.cpp; those of files: spool_kills_test.cpp.
 #include <gtest/gtest.h>
 
 #include <cctype>
@@ -12,9 +12,10 @@ namespace {
 
 using io::Failpoint;
 
-bool of_live_changes(const std::string& name) {
+/// Passed only with live changes, or with files: live_kills_test.cpp, spool_kills_test.cpp.
+bool elsewhere(const std::string& name) {
     return name.starts_with("capture") || name.starts_with("window_") ||
-           name.starts_with("cutover_");
+           name.starts_with("cutover_") || name.starts_with("spool_");
 }
 
 /// Every failpoint with the passes at which it kills.
@@ -22,7 +23,7 @@ std::vector<std::string> kills() {
     std::vector<std::string> list;
     for (int i = 0; i < static_cast<int>(Failpoint::count_); ++i) {
         const std::string name(io::failpoint_name(static_cast<Failpoint>(i)));
-        if (of_live_changes(name)) continue;
+        if (elsewhere(name)) continue;
         list.push_back(name + "=kill");
         if (!name.starts_with("copy_")) continue;
         list.push_back(name + "=kill@2");

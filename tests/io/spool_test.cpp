@@ -111,7 +111,7 @@ TEST_F(Spool, IsThereOnlyWhenItIsSealed) {
     struct stat about {};
     ASSERT_EQ(::stat(path().c_str(), &about), 0);
     EXPECT_EQ(about.st_mode & 0777, 0600U) << "rows are nobody else's business";
-    EXPECT_EQ(static_cast<std::uint64_t>(about.st_size), writer.bytes() + kSpoolFooterBytes);
+    EXPECT_EQ(static_cast<std::uint64_t>(about.st_size), writer.bytes());
 }
 
 TEST_F(Spool, LeavesNothingUnsealedBehind) {
@@ -199,6 +199,58 @@ TEST_F(Spool, SaysWhyItCannotBeWrittenAndFollowsNoLink) {
         }
     }
     EXPECT_EQ(read_file(elsewhere), "kept");
+}
+
+/// Blocks that lz4 can't make smaller and that end anywhere in the buffers.
+std::string random_bytes(std::size_t size, std::mt19937& random) {
+    std::string bytes(size, '\0');
+    for (auto& byte : bytes) byte = static_cast<char>(random());
+    return bytes;
+}
+
+TEST_F(Spool, GivesBackFilesLargerThanItsBuffersWithAndWithoutIoUring) {
+    std::mt19937 random(7);
+    for (const auto engine : {Ring::Engine::automatic, Ring::Engine::plain}) {
+        std::string written;
+        std::vector<char> packed;
+        SpoolWriter writer(path(), kId, engine);
+        for (const std::size_t size : {1UL, 300000UL, 262144UL, 262112UL, 2000000UL, 77UL}) {
+            const auto bytes = random_bytes(size, random);
+            pack({{bytes.begin(), bytes.end()}, 1}, packed);
+            writer.append({packed.data(), packed.size()});
+            written += bytes;
+        }
+        writer.seal(6);
+        EXPECT_EQ(writer.bytes(), std::filesystem::file_size(path()));
+        SpoolReader reader(path(), engine);
+        EXPECT_EQ(reader.file_bytes(), writer.bytes());
+        std::string all;
+        std::vector<char> spare;
+        for (Block block; reader.read(block); block = {}) {
+            reader.unpack(block, spare);
+            all.append(block.bytes.begin(), block.bytes.end());
+        }
+        EXPECT_TRUE(all == written);
+    }
+}
+
+TEST_F(Spool, NoticesAFileThatGetsShorterWhileItIsRead) {
+    std::mt19937 random(7);
+    {
+        std::vector<char> packed;
+        SpoolWriter writer(path(), kId);
+        for (int i = 0; i < 20; ++i) {
+            const auto bytes = random_bytes(200000, random);
+            pack({{bytes.begin(), bytes.end()}, 1}, packed);
+            writer.append({packed.data(), packed.size()});
+        }
+        writer.seal(20);
+    }
+    SpoolReader reader(path());
+    Block block;
+    ASSERT_TRUE(reader.read(block));
+    std::filesystem::resize_file(path(), 3000000);
+    EXPECT_THROW(while (reader.read(block)){}, SpoolDamaged);
 }
 
 TEST(SpoolFormat, IsReadAsItHasAlwaysBeenWritten) {

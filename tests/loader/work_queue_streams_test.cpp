@@ -16,7 +16,7 @@ using snapshot::Plan;
 constexpr std::int64_t kSmallIndex = 4 * test::kMegabyte;
 
 struct Event {
-    enum class What { taken, done, all_copied };
+    enum class What { taken, done, all_read };
     What what;
     int stream = -1;
     std::optional<Work> work = std::nullopt;
@@ -59,7 +59,7 @@ class Streams {
         WorkQueue::Options options;
         options.streams = streams_;
         options.finish = finish;
-        options.on_all_copied = [this] { note({Event::What::all_copied}); };
+        options.on_all_read = [this] { note({Event::What::all_read}); };
         return options;
     }
     std::size_t note(Event event) {
@@ -100,7 +100,7 @@ void expect_rules(const Plan& plan, const snapshot::LoadedChunks& loaded,
     };
 
     for (const auto& event : run.events()) {
-        if (event.what == Event::What::all_copied) {
+        if (event.what == Event::What::all_read) {
             ++announced;
             expect_all_copied();
             continue;
@@ -204,7 +204,7 @@ TEST_F(WorkQueueStreams, DoEverythingOnceAndInOrder) {
         int announced = 0;
         int released = 0;
         for (const auto& event : run.events()) {
-            if (event.what == Event::What::all_copied) ++announced;
+            if (event.what == Event::What::all_read) ++announced;
             if (event.what != Event::What::done) continue;
             chunks += event.work->chunks.size();
             if (event.work->objects != nullptr) ++objects;

@@ -34,7 +34,10 @@ std::string said(const std::optional<Work>& work) {
                 text += (text.empty() ? "" : "+") + table->info.name + "." +
                         std::to_string(chunk->number);
             }
-            return text;
+            return (work->spooled ? "load " : "") + text;
+        case Work::Kind::spool:
+            return "spool " + work->chunks.front().table->info.name + "." +
+                   std::to_string(work->chunks.front().chunk->number);
         case Work::Kind::large_objects:
             return "objects " + std::to_string(work->objects->number);
         case Work::Kind::build_index:
@@ -174,7 +177,7 @@ TEST(WorkQueue, EndsAtOnceWhenThereIsNothingToDo) {
     int announced = 0;
     const Plan plan;
     auto options = streams(2);
-    options.on_all_copied = [&] { ++announced; };
+    options.on_all_read = [&] { ++announced; };
     WorkQueue queue(plan, {}, {}, options);
     for (int stream = 0; stream < 2; ++stream) {
         const auto release = queue.take(stream);
@@ -330,7 +333,7 @@ TEST(WorkQueue, KeepsTheFirstErrorAndHandsOutNothingMore) {
 TEST(WorkQueue, PassesOnWhatTheLastCopysAnnouncementThrows) {
     Plan plan;
     auto options = streams(1);
-    options.on_all_copied = [] { throw std::runtime_error("sequences"); };
+    options.on_all_read = [] { throw std::runtime_error("sequences"); };
     WorkQueue queue(plan, {}, {}, options);
     EXPECT_THROW(queue.take(0), std::runtime_error);
 }
