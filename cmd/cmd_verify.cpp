@@ -8,6 +8,7 @@
 #include <set>
 
 #include "cmd/commands.hpp"
+#include "cmd/hazards.hpp"
 #include "cmd/hazards_sql.hpp"
 #include "cmd/job_claim.hpp"
 #include "cmd/live.hpp"
@@ -50,14 +51,6 @@ snapshot::JobRecord find_job(Journal& journal) {
             .hint("let pghaul run finish the copy first");
     }
     return *record;
-}
-
-void check_source(Connection& source, const snapshot::JobRecord& record) {
-    if (source.query_value(kDatabaseIdentity) == record.source_identity) return;
-    throw Error(fmt::format("job {} copies from {}, which is not the given source", record.job,
-                            record.source))
-        .exit_code(ExitCode::no_go)
-        .hint("give that source, or name another job with --job");
 }
 
 /// Leaves in the plan what the user chose, by the rules of a run's choice.
@@ -225,7 +218,7 @@ class Verify {
     void read_plan(const snapshot::JobRecord& record) {
         auto source = Connection::open(source_, {session_job(options_.job), "plan", "UTF8", {}, {}},
                                        interrupt_);
-        check_source(source, record);
+        check_same_source(source, record);
         plan_ = journal_.read_plan();
         choose(source, options_.selection, plan_);
     }

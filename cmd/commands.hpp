@@ -15,6 +15,7 @@ io::ExitCode run_run(const Options& options, io::Interrupt& interrupt);
 io::ExitCode run_verify(const Options& options, io::Interrupt& interrupt);
 io::ExitCode run_status(const Options& options, io::Interrupt& interrupt);
 io::ExitCode run_drop(const Options& options, io::Interrupt& interrupt);
+io::ExitCode run_worker(const Options& options, io::Interrupt& interrupt);
 io::ExitCode run_agent(io::Interrupt& interrupt);
 
 }  // namespace pghaul::cmd

@@ -174,13 +174,25 @@ ServerFacts check_servers(Connection& source, Connection& target, const Options&
     facts.no_tablespaces =
         !missing_on(target, kMissingTablespaces, first_column(source.query(kTablespacesUsed)))
              .empty();
+    facts.maintenance_work_mem_kb = maintenance_share_kb(target, options.jobs);
+    return facts;
+}
+
+std::int64_t maintenance_share_kb(Connection& target, int streams) {
     const auto row = target.query_row(kTargetFacts);
     // An eighth of what the server believes it may use, shared by the streams; never less than the
     // server's own setting.
     const std::int64_t share =
-        std::min<std::int64_t>(row.integer(0, 5) / (8 * options.jobs), std::int64_t{1} << 30);
-    facts.maintenance_work_mem_kb = std::max(row.integer(0, 4), share) / 1024;
-    return facts;
+        std::min<std::int64_t>(row.integer(0, 5) / (8 * streams), std::int64_t{1} << 30);
+    return std::max(row.integer(0, 4), share) / 1024;
+}
+
+void check_same_source(Connection& source, const snapshot::JobRecord& record) {
+    if (source.query_value(kDatabaseIdentity) == record.source_identity) return;
+    throw Error(fmt::format("job {} copies from {}, which is not the given source", record.job,
+                            record.source))
+        .exit_code(io::ExitCode::no_go)
+        .hint("give that source, or name another job with --job");
 }
 
 std::vector<Hazard> find_hazards(Connection& source, Connection& target, const Options& options,

@@ -10,6 +10,7 @@
 #include "io/connection.hpp"
 #include "loader/dump_tools.hpp"
 #include "snapshot/catalog.hpp"
+#include "snapshot/journal.hpp"
 #include "snapshot/plan.hpp"
 
 namespace pghaul::cmd {
@@ -33,6 +34,12 @@ struct ServerFacts {
 /// Throws: io::Error (no_go).
 ServerFacts check_servers(io::Connection& source, io::Connection& target, const Options& options,
                           const io::Interrupt& interrupt);
+
+/// What a stream's index builds may use. Units: kB.
+std::int64_t maintenance_share_kb(io::Connection& target, int streams);
+
+/// Throws: io::Error (no_go) if this is not the database that the job copies from.
+void check_same_source(io::Connection& source, const snapshot::JobRecord& record);
 
 /// Everything else about the servers. check_target_empty: false once a job has begun.
 std::vector<Hazard> find_hazards(io::Connection& source, io::Connection& target,

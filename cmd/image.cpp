@@ -17,6 +17,7 @@
 #include "io/error.hpp"
 #include "io/failpoint.hpp"
 #include "loader/large_objects.hpp"
+#include "snapshot/claims.hpp"
 #include "snapshot/keeper.hpp"
 #include "snapshot/planner.hpp"
 
@@ -119,14 +120,29 @@ class Image {
             steps_.begin("snapshot");
         }
         int number = 0;
-        retry(run_, "snapshot", [&] { number = journal_.add_snapshot(keeper.visible()); });
+        // A table of two moments gets its indexes only when the changes are in (invariant 5).
+        const bool with_indexes = run_.options.until != Until::copied && !(keep && run_.capture);
+        retry(run_, "snapshot", [&] {
+            number = journal_.add_snapshot(keeper.visible());
+            snapshot::share_snapshot(journal_.connection(), run_.options.job, number,
+                                     keeper.exported(), with_indexes);
+        });
         steps_.end();
         copy_rows({keeper.exported(), number, keeper.visible()},
                   keep ? loaded : snapshot::LoadedChunks{}, spool_rules(run_, files), [&] {
                       set_sequences(run_);
+                      withdraw_snapshot(number);
                       keeper.release();
                       note_lifetime(std::chrono::steady_clock::now() - began);
                   });
+    }
+
+    /// Workers can't import it any more. Called by a stream.
+    void withdraw_snapshot(int number) {
+        retry(run_, "snapshot", [&] {
+            auto target = run_.open_target("snapshot");
+            snapshot::share_snapshot(target, run_.options.job, number, {}, false);
+        });
     }
 
     /// Every row has left the source already.

@@ -36,6 +36,8 @@ ExitCode dispatch(const pghaul::cmd::Options& options, pghaul::io::Interrupt& in
             return pghaul::cmd::run_status(options, interrupt);
         case Command::drop:
             return pghaul::cmd::run_drop(options, interrupt);
+        case Command::worker:
+            return pghaul::cmd::run_worker(options, interrupt);
         case Command::agent:
             return pghaul::cmd::run_agent(interrupt);
     }

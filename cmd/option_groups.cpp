@@ -95,7 +95,7 @@ void add_copy(CLI::App& app, Options& options, RawOptions& raw) {
         ->group("Copy");
 }
 
-void add_run(CLI::App& app, Options& options, RawOptions& raw) {
+void add_carrying(CLI::App& app, Options& options, RawOptions& raw) {
     app.add_option("--source-via", options.source_via,
                    "bring the rows compressed, through agents that COMMAND starts beside the "
                    "source: 'ssh dbhost pghaul agent'")
@@ -114,6 +114,16 @@ void add_run(CLI::App& app, Options& options, RawOptions& raw) {
                    "or half of what is free there)")
         ->type_name("BYTES")
         ->group("Run");
+    app.add_option("--max-runtime", raw.max_runtime,
+                   "end tidily after this time (8h, 90m); the next run goes on")
+        ->type_name("D")
+        ->group("Run");
+    app.add_option("--stop-at", raw.stop_at, "end tidily at this local time (06:00)")
+        ->type_name("TIME")
+        ->group("Run");
+}
+
+void add_run(CLI::App& app, Options& options, RawOptions& raw) {
     app.add_option("--until", raw.until,
                    "how far to go: captured (triggers only), copied (rows only), indexed (all but "
                    "later changes), current (those too) or verified (every table proven); default: "
@@ -127,13 +137,7 @@ void add_run(CLI::App& app, Options& options, RawOptions& raw) {
         ->check(CLI::IsMember({"readback", "full", "none"}))
         ->capture_default_str()
         ->group("Run");
-    app.add_option("--max-runtime", raw.max_runtime,
-                   "end tidily after this time (8h, 90m); the next run goes on")
-        ->type_name("D")
-        ->group("Run");
-    app.add_option("--stop-at", raw.stop_at, "end tidily at this local time (06:00)")
-        ->type_name("TIME")
-        ->group("Run");
+    add_carrying(app, options, raw);
     app.add_flag("--source-is-quiet", options.source_is_quiet,
                  "I vouch that nothing changes on the source between runs, so a copy may go on "
                  "with a new snapshot")

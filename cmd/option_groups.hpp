@@ -35,6 +35,8 @@ void add_common(CLI::App& app, Options& options, RawOptions& raw, bool needs_sou
 void add_choice(CLI::App& app, Options& options);
 void add_jobs(CLI::App& app, Options& options, const char* group);
 void add_copy(CLI::App& app, Options& options, RawOptions& raw);
+/// How the rows come, and until when: of whatever carries rows.
+void add_carrying(CLI::App& app, Options& options, RawOptions& raw);
 void add_run(CLI::App& app, Options& options, RawOptions& raw);
 void add_spool_dir(CLI::App& app, Options& options, const char* group);
 void add_cutover(CLI::App& app, Options& options, RawOptions& raw);

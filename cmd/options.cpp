@@ -215,10 +215,15 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
         app.add_subcommand("drop", "remove everything pghaul made on both servers; keep the data");
     add_common(*drop, options, raw, false, false);
     add_spool_dir(*drop, options, "Files");
+    auto* worker = app.add_subcommand(
+        "worker", "join a run from another process or machine: load chunks, build indexes");
+    add_common(*worker, options, raw, true);
+    add_jobs(*worker, options, "Run");
+    add_carrying(*worker, options, raw);
     // It has no options, so it takes no part in what follows.
     const auto* agent = app.add_subcommand(
         "agent", "reads rows beside the source; started by --source-via, not by hand");
-    const std::vector<CLI::App*> all = {plan, run, follow, cutover, verify, status, drop};
+    const std::vector<CLI::App*> all = {plan, run, follow, cutover, verify, status, drop, worker};
 
     try {
         std::vector<std::string> arguments(argv + 1, argv + argc);
@@ -261,6 +266,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
                       : command == cutover ? Command::cutover
                       : command == verify  ? Command::verify
                       : command == status  ? Command::status
+                      : command == worker  ? Command::worker
                       : command == agent   ? Command::agent
                                            : Command::drop;
     convert(raw, options);

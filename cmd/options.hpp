@@ -14,7 +14,7 @@
 
 namespace pghaul::cmd {
 
-enum class Command { plan, run, follow, cutover, verify, status, drop, agent };
+enum class Command { plan, run, follow, cutover, verify, status, drop, worker, agent };
 enum class ProgressMode { automatic, bar, plain, json, none };
 /// readback: what is loaded is read again with the sums of what was sent; full: rows of both
 /// servers are compared too; none: neither, nor are the windows of changes checked.

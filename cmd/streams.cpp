@@ -12,6 +12,7 @@
 #include "cmd/deadline.hpp"
 #include "cmd/spool.hpp"
 #include "loader/lane.hpp"
+#include "loader/neighbours.hpp"
 #include "loader/spool_judge.hpp"
 #include "loader/spool_lane.hpp"
 
@@ -49,11 +50,13 @@ void run_streams(RunContext& run, loader::WorkQueue& queue, const SnapshotInHand
     const int jobs = run.options.jobs;
     loader::ReadBack read_back(run.options.job, run.plan.encoding);
     const auto spool = spool_folder(run.options, run.job_id);
+    auto ticket = run.ticket(snapshot.number);
+    if (snapshot.run != 0) ticket.run = snapshot.run;
     const loader::LaneSetup setup{run.source,
                                   run.target,
                                   run.plan,
                                   snapshot.exported,
-                                  run.ticket(snapshot.number),
+                                  ticket,
                                   run.progress,
                                   run.interrupt,
                                   run.facts.maintenance_work_mem_kb,
@@ -69,6 +72,8 @@ void run_streams(RunContext& run, loader::WorkQueue& queue, const SnapshotInHand
     {
         const Alarm alarm(run.deadline, [&] { queue.stop(); });
         std::optional<Judge> judge;
+        const loader::Neighbours neighbours(run.target, run.options.job, queue, run.progress,
+                                            run.interrupt);
         std::deque<loader::Lane> lanes;
         std::deque<loader::SpoolLane> readers;
         std::vector<std::jthread> threads;

@@ -17,6 +17,8 @@ struct SnapshotInHand {
     int number = 0;
     /// Which transactions it shows.
     std::string visible;
+    /// The run that holds it, where that is another process; 0: this one.
+    std::int64_t run = 0;
 };
 
 /// The queue's rules say whether readers of the spool run beside the streams.

@@ -6,6 +6,7 @@
 
 #include "io/failpoint.hpp"
 #include "io/transaction.hpp"
+#include "snapshot/claims.hpp"
 #include "snapshot/journal.hpp"
 
 namespace pghaul::loader {
@@ -59,13 +60,6 @@ std::string analyze_sql(const TableInfo& table) {
     return table.root_name.empty() ? "analyze " + table.qualified() : std::string();
 }
 
-bool index_exists(io::Connection& target, const TableInfo& table, const IndexInfo& index) {
-    return target
-        .query_row({"index_exists", "select pg_catalog.to_regclass($1) is not null"},
-                   {io::quote_qualified(table.schema, index.name)})
-        .boolean(0, 0);
-}
-
 bool constraint_exists(io::Connection& target, const TableInfo& table, const IndexInfo& index) {
     return target
         .query_row({"constraint_exists", R"sql(
@@ -93,10 +87,20 @@ void remove_dead_rows(io::Connection& target, const TablePlan& table) {
 
 }  // namespace
 
-void build_index(io::Connection& target, const TableInfo& table, const IndexInfo& index,
-                 int helpers) {
-    if (made_by_constraint(index) || index_exists(target, table, index)) return;
+bool index_exists(io::Connection& target, const TableInfo& table, const IndexInfo& index) {
+    return target
+        .query_row({"index_exists", "select pg_catalog.to_regclass($1) is not null"},
+                   {io::quote_qualified(table.schema, index.name)})
+        .boolean(0, 0);
+}
+
+bool build_index(io::Connection& target, const std::string& job, const TableInfo& table,
+                 const IndexInfo& index, int helpers) {
+    if (made_by_constraint(index)) return true;
     io::Transaction transaction(target);
+    if (!snapshot::claim_index(target, job, index.oid)) return false;
+    // Looked at with the claim in hand: whoever had it before may just have built it.
+    if (index_exists(target, table, index)) return true;
     if (target.server_major() >= 11) {
         target.execute({"set_helpers",
                         fmt::format("set local max_parallel_maintenance_workers to {}", helpers)});
@@ -109,6 +113,7 @@ void build_index(io::Connection& target, const TableInfo& table, const IndexInfo
         throw;
     }
     transaction.commit();
+    return true;
 }
 
 void make_indexes_and_keys(io::Connection& target, const TablePlan& table) {

@@ -13,15 +13,18 @@
 namespace pghaul::loader {
 
 /// Builds one index unless it stands already. helpers: parallel workers that the server may use.
-/// Throws: io::Error.
-void build_index(io::Connection& target, const snapshot::TableInfo& table,
+/// Returns false if another process of the job builds it. Throws: io::Error.
+bool build_index(io::Connection& target, const std::string& job, const snapshot::TableInfo& table,
                  const snapshot::IndexInfo& index, int helpers);
+
+bool index_exists(io::Connection& target, const snapshot::TableInfo& table,
+                  const snapshot::IndexInfo& index);
 
 /// Makes what is missing of the table's indexes and constraints, in the caller's transaction.
 void make_indexes_and_keys(io::Connection& target, const snapshot::TablePlan& table);
 
-/// What is still missing on the table, then the "finished" mark. Dead rows that chunks which were cut
-/// off have left are removed on the way. Requires: not in a transaction.
+/// What is still missing on the table, then the "finished" mark. Dead rows that chunks which were
+/// cut off have left are removed on the way. Requires: not in a transaction.
 void finish_table(io::Connection& target, const snapshot::TablePlan& table, const std::string& job);
 
 /// The same within the caller's transaction, for a table that was empty when that transaction

@@ -9,6 +9,7 @@
 #include "io/spool_reader.hpp"
 #include "loader/finish_table.hpp"
 #include "loader/large_objects.hpp"
+#include "snapshot/claims.hpp"
 #include "snapshot/keeper.hpp"
 
 namespace pghaul::loader {
@@ -42,12 +43,14 @@ void Lane::run() noexcept {
     close_connections();
 }
 
-/// Returns false if the work was given back to the queue.
+/// Returns false if the work went back to the queue.
 bool Lane::perform_with_retry(const Work& work) {
     for (io::Backoff backoff;;) {
         try {
-            if (backoff.failures() == 0 || !settled(work)) perform(work);
-            break;
+            if (backoff.failures() > 0 && settled(work)) break;
+            if (perform(work)) break;
+            queue_.elsewhere(work);
+            return false;
         } catch (const io::SpoolDamaged& damage) {
             close_connections();
             return give_up_file(work, damage);
@@ -85,16 +88,12 @@ bool Lane::settled(const Work& work) {
     return loaded;
 }
 
-void Lane::perform(const Work& work) {
+/// Returns false if another process does it.
+bool Lane::perform(const Work& work) {
     if (work.leaves_source) leave_source();
     switch (work.kind) {
         case Work::Kind::copy:
-            if (work.spooled) {
-                load(work);
-            } else {
-                copy(work);
-            }
-            break;
+            return work.spooled ? load(work) : copy(work);
         case Work::Kind::spool:
             throw std::logic_error("a stream was given a reader's work");
         case Work::Kind::large_objects:
@@ -102,8 +101,8 @@ void Lane::perform(const Work& work) {
             break;
         case Work::Kind::build_index: {
             const io::Waiting waiting(progress_.target_time());
-            build_index(target(), work.table->info, *work.index, work.idle_streams);
-            break;
+            return build_index(target(), setup_.ticket.job, work.table->info, *work.index,
+                               work.idle_streams);
         }
         case Work::Kind::read_back: {
             const io::Waiting waiting(progress_.target_time());
@@ -118,6 +117,22 @@ void Lane::perform(const Work& work) {
             source_.close();
             break;
     }
+    return true;
+}
+
+/// Claims the work's chunks for as long as the transaction lasts. Returns false if another process
+/// has the only one.
+bool Lane::claim(const Work& work) {
+    snapshot::ChunkKeys wanted;
+    for (const auto& [table, chunk] : work.chunks) wanted.emplace(table->number, chunk->number);
+    const auto claimed = snapshot::claim_chunks(target(), setup_.ticket.job, wanted);
+    if (claimed.size() == wanted.size()) return true;
+    if (wanted.size() == 1) return false;
+    // Workers leave small tables alone.
+    throw Error("small tables are being loaded by a session that pghaul has lost")
+        .retryable(true)
+        .exit_code(io::ExitCode::stopped)
+        .hint("it ends by itself; run again to go on");
 }
 
 CopyRequest Lane::request_for(const TableChunk& one) const {
@@ -125,10 +140,11 @@ CopyRequest Lane::request_for(const TableChunk& one) const {
             setup_.truncated_since ? &setup_.truncated_since : nullptr};
 }
 
-void Lane::copy(const Work& work) {
+bool Lane::copy(const Work& work) {
     source_.make_room_for(work.chunks.size());
     std::int64_t bytes = 0;
     io::Transaction transaction(target());
+    if (!claim(work)) return false;
     for (const auto& one : work.chunks) {
         try {
             const auto sent = copy_chunk(source_.rows(), target(), request_for(one), setup_.ticket,
@@ -149,22 +165,25 @@ void Lane::copy(const Work& work) {
     // Not before: a source that is lost here makes this work be tried again.
     committing_ = false;
     setup_.progress.loaded_bytes.fetch_add(bytes);
+    return true;
 }
 
 /// Same for rows that are in a file already, with the snapshot that they were read in.
-void Lane::load(const Work& work) {
+bool Lane::load(const Work& work) {
     const auto& one = work.chunks.front();
     io::failpoint(io::Failpoint::spool_before_load);
     io::SpoolReader rows(work.spooled->path);
     auto ticket = setup_.ticket;
     ticket.snapshot = work.spooled->snapshot;
     io::Transaction transaction(target());
+    if (!claim(work)) return false;
     const auto sent =
         load_chunk(rows, target(), request_for(one), ticket, progress_, setup_.interrupt);
     finish_in_copy(work, *one.table, sent);
     commit(transaction);
     committing_ = false;
     setup_.progress.loaded_bytes.fetch_add(one.chunk->bytes);
+    return true;
 }
 
 void Lane::commit(io::Transaction& transaction) {
@@ -240,7 +259,11 @@ Connection& Lane::target() {
          "UTF8",
          kLaneLockTimeout,
          {{"maintenance_work_mem", fmt::format("{}kB", setup_.maintenance_work_mem_kb)},
-          {"synchronous_commit", "on"}}},
+          {"synchronous_commit", "on"},
+          // A machine that is gone lets go of its claims within half a minute.
+          {"tcp_keepalives_idle", "10"},
+          {"tcp_keepalives_interval", "5"},
+          {"tcp_keepalives_count", "3"}}},
         setup_.interrupt);
     return *target_;
 }

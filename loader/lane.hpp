@@ -58,9 +58,10 @@ class Lane {
 
   private:
     bool perform_with_retry(const Work& work);
-    void perform(const Work& work);
-    void copy(const Work& work);
-    void load(const Work& work);
+    bool perform(const Work& work);
+    bool claim(const Work& work);
+    bool copy(const Work& work);
+    bool load(const Work& work);
     void commit(io::Transaction& transaction);
     void remove_file(const SpoolFile& file);
     bool give_up_file(const Work& work, const io::Error& damage);

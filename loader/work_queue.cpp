@@ -51,11 +51,13 @@ WorkQueue::WorkQueue(const snapshot::Plan& plan, const snapshot::LoadedChunks& l
         tables_.push_back(std::move(state));
     }
     for (const auto& chunk : plan.large_objects) {
-        if (!loaded.large_objects.contains(chunk.number)) objects_.push_back(&chunk);
+        if (!options_.helper && !loaded.large_objects.contains(chunk.number))
+            objects_.push_back(&chunk);
     }
     put_files_in_place();
-    group_small_tables();
+    if (!options_.helper) group_small_tables();
     for (auto& table : tables_) {
+        if (options_.helper && (is_small(*table.plan) || table.finished)) leave_to_the_run(table);
         if (table.copied()) copied(table);
         if (table.finished) count(0, 1);
     }
@@ -112,12 +114,20 @@ bool WorkQueue::all_claimed() const {
                        [](const TableState& table) { return table.unclaimed.empty(); });
 }
 
-bool WorkQueue::reading_over() const { return reads_in_hand_ == 0 && all_claimed(); }
+bool WorkQueue::reading_over() const {
+    // A chunk that another process reads comes back if that process dies.
+    return reads_in_hand_ == 0 && all_claimed() &&
+           std::all_of(tables_.begin(), tables_.end(), [](const TableState& table) {
+               return std::all_of(table.elsewhere.begin(), table.elsewhere.end(),
+                                  [](const auto& one) { return one.second.has_value(); });
+           });
+}
 
 bool WorkQueue::copying_over() const {
     return reading_over() && loads_in_hand_ == 0 &&
-           std::all_of(tables_.begin(), tables_.end(),
-                       [](const TableState& table) { return table.files.empty(); });
+           std::all_of(tables_.begin(), tables_.end(), [](const TableState& table) {
+               return table.files.empty() && table.elsewhere.empty();
+           });
 }
 
 /// Tells once that nobody needs the source's rows any more.
@@ -210,9 +220,10 @@ std::optional<Work> WorkQueue::next_copy(StreamState& stream) {
 /// Whether a loaded table has something to do now.
 bool WorkQueue::has_build(const TableState& table) const {
     if (!table.indexes.empty() || table.pieces_begun < table.pieces) return true;
-    const bool to_finish = options_.finish && !table.finished && !table.finishing;
+    const bool to_finish =
+        options_.finish && !options_.helper && !table.finished && !table.finishing;
     // What adds constraints locks the table.
-    return to_finish && table.building == 0 && table.read_back();
+    return to_finish && table.building == 0 && table.built_elsewhere.empty() && table.read_back();
 }
 
 std::optional<Work> WorkQueue::next_build(double more_than) {
@@ -275,7 +286,10 @@ std::optional<Work> WorkQueue::take(int stream_number) {
             work->idle_streams = static_cast<int>(streams_.size()) - busy_;
             return work;
         }
-        if (copying_over() && announced_ && busy_ == 0) return std::nullopt;
+        const bool others_build = std::any_of(tables_.begin(), tables_.end(), [](const auto& t) {
+            return !t.built_elsewhere.empty();
+        });
+        if (copying_over() && announced_ && busy_ == 0 && !others_build) return std::nullopt;
         changed_.wait(lock);
     }
 }

@@ -22,6 +22,7 @@
 #include "io/progress.hpp"
 #include "loader/spool_rules.hpp"
 #include "loader/work.hpp"
+#include "snapshot/claims.hpp"
 #include "snapshot/journal.hpp"
 #include "snapshot/plan.hpp"
 
@@ -42,6 +43,9 @@ class WorkQueue {
         /// those not in it are not read.
         std::map<int, int> read_back = {};
         SpoolRules spool = {};
+        /// Of a worker, which helps a run: large tables' chunks and indexes alone, nothing that
+        /// only one may do.
+        bool helper = false;
     };
 
     /// Requires: plan outlives the queue.
@@ -54,6 +58,21 @@ class WorkQueue {
     /// Instead of done(): the file turned out to be damaged, so the chunk is to be read again.
     /// Returns false if that can't be, since the source has been let go.
     bool hand_back(int stream, const Work& work);
+
+    /// Instead of done(): another process has claimed it (snapshot/claims.hpp).
+    void elsewhere(const Work& work);
+    /// All that other processes have in hand, as far as it was met with.
+    struct Elsewhere {
+        snapshot::ChunkKeys chunks;
+        std::vector<std::pair<const snapshot::TablePlan*, const snapshot::IndexInfo*>> indexes;
+        bool empty() const { return chunks.empty() && indexes.empty(); }
+    };
+    Elsewhere elsewhere() const;
+    /// What has become of it. Returns files that nobody needs any more.
+    std::vector<SpoolFile> settle(const snapshot::ChunkStates& chunks);
+    /// built: false means that whoever built it is gone.
+    void settle_index(const snapshot::TablePlan& table, const snapshot::IndexInfo& index,
+                      bool built);
 
     /// The next chunk for a reader to bring into a file, of kind `spool`; waits until there is one
     /// and room for it. Empty: stop.
@@ -98,7 +117,10 @@ class WorkQueue {
         std::set<int> directly;          // chunks that go through no file
         int spooling = 0;                // chunks being read into files
         int copying = 0;                 // chunks being loaded, from the source or a file
+        /// Chunks that another process loads, with the file that this one has of them.
+        std::map<int, std::optional<SpoolFile>> elsewhere;
         std::vector<const snapshot::IndexInfo*> indexes;  // to build before the end
+        std::vector<const snapshot::IndexInfo*> built_elsewhere;
         int building = 0;
         int pieces = 0;
         int pieces_begun = 0;
@@ -109,9 +131,10 @@ class WorkQueue {
         double index_left = 0;  // cost
 
         bool copied() const {
-            return unclaimed.empty() && files.empty() && spooling == 0 && copying == 0;
+            return unclaimed.empty() && files.empty() && elsewhere.empty() && spooling == 0 &&
+                   copying == 0;
         }
-        bool alone() const { return spooling == 0 && copying == 0; }
+        bool alone() const { return spooling == 0 && copying == 0 && elsewhere.empty(); }
         bool read_back() const { return pieces_begun == pieces && reading == 0; }
     };
     struct StreamState {
@@ -141,6 +164,7 @@ class WorkQueue {
     bool reading_over() const;
     bool copying_over() const;
     void announce(std::unique_lock<std::mutex>& lock);
+    void leave_to_the_run(TableState& table);
     TableState& table_of(const Work& work);
     void forget_file(const SpoolFile& file);
     void stop_spooling_if_caught_up();

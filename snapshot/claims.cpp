@@ -56,16 +56,17 @@ bool index_is_free(io::Connection& target, const std::string& job, Oid index) {
 }
 
 void share_snapshot(io::Connection& target, const std::string& job, int number,
-                    const std::string& exported) {
-    target.query(kShareSnapshot, {job, std::to_string(number),
-                                  exported.empty() ? io::Param() : io::Param(exported)});
+                    const std::string& exported, bool with_indexes) {
+    target.query(kShareSnapshot,
+                 {job, std::to_string(number), exported.empty() ? io::Param() : io::Param(exported),
+                  with_indexes ? "t" : "f"});
 }
 
 std::optional<SharedSnapshot> shared_snapshot(io::Connection& target, const std::string& job) {
     const auto rows = target.query(kSharedSnapshot, {job});
     if (rows.rows() == 0) return std::nullopt;
     return SharedSnapshot{rows.integer(0, 0), static_cast<int>(rows.integer(0, 1)),
-                          rows.string(0, 2), rows.string(0, 3)};
+                          rows.string(0, 2), rows.string(0, 3), rows.boolean(0, 4)};
 }
 
 }  // namespace pghaul::snapshot

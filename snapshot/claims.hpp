@@ -46,12 +46,14 @@ struct SharedSnapshot {
     std::string exported;
     /// What it shows, as text.
     std::string visible;
+    /// Indexes are to be built as soon as a table is loaded.
+    bool with_indexes = false;
 
     bool operator==(const SharedSnapshot&) const = default;
 };
 /// exported: empty takes it back, when the snapshot is about to end. Throws: io::Error.
 void share_snapshot(io::Connection& target, const std::string& job, int number,
-                    const std::string& exported);
+                    const std::string& exported, bool with_indexes);
 /// Empty: no run holds one.
 std::optional<SharedSnapshot> shared_snapshot(io::Connection& target, const std::string& job);
 

@@ -35,17 +35,19 @@ inline constexpr io::Query kClaimIndex{"claim_index", R"sql(
                pg_catalog.hashtext($1::pg_catalog.text || '/' || $2::pg_catalog.text))
 )sql"};
 
-/// $1 job, $2 number, $3 exported name or null. Only one snapshot of a job is held at a time.
+/// $1 job, $2 number, $3 exported name or null, $4 whether indexes are wanted. Only one snapshot of
+/// a job is held at a time.
 inline constexpr io::Query kShareSnapshot{"share_snapshot", R"sql(
     update pghaul.snapshot
-       set exported = case when number = $2::pg_catalog.int4 then $3 end
+       set exported = case when number = $2::pg_catalog.int4 then $3 end,
+           indexed = $4::pg_catalog.bool
      where job = $1
        and (exported is not null or number = $2::pg_catalog.int4)
 )sql"};
 
 /// $1 job. At most one row.
 inline constexpr io::Query kSharedSnapshot{"shared_snapshot", R"sql(
-    select j.run, s.number, s.exported, s.snapshot
+    select j.run, s.number, s.exported, s.snapshot, s.indexed
       from pghaul.job as j
       join pghaul.snapshot as s on s.job = j.job
      where j.job = $1

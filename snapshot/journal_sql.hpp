@@ -38,6 +38,7 @@ inline constexpr io::Query kCreateJournal{"create_journal", R"sql(
         number    integer not null,
         snapshot  text not null,
         exported  text,
+        indexed   boolean not null default false,
         taken_at  timestamptz not null default pg_catalog.clock_timestamp(),
         primary key (job, number)
     );

@@ -308,9 +308,12 @@ TEST(Help, ListsEveryOptionOfEveryCommand) {
         {"schema", "exclude-schema", "table", "exclude-table", "jobs", "sample", "seed", "repair"});
     auto status = common;
     status.insert("watch");
+    auto worker = common;
+    worker.insert({"jobs", "source-via", "max-runtime", "stop-at"});
     const std::vector<std::pair<std::string, std::set<std::string>>> contract = {
-        {"plan", plan},     {"run", run},       {"follow", follow}, {"cutover", cutover},
-        {"verify", verify}, {"status", status}, {"drop", common},   {"agent", {"help"}}};
+        {"plan", plan},       {"run", run},       {"follow", follow},
+        {"cutover", cutover}, {"verify", verify}, {"status", status},
+        {"drop", common},     {"worker", worker}, {"agent", {"help"}}};
     for (const auto& [command, names] : contract) {
         const auto result = pghaul({command, "--help"});
         EXPECT_EQ(result.exit_code, 0) << command;

@@ -54,7 +54,7 @@ class FinishTable : public test::TwoDatabases {
     void finish() { finish_table(*target_, plan_.tables[0], "job"); }
     void build_all() {
         for (const auto& index : plan_.tables[0].info.indexes) {
-            build_index(*target_, plan_.tables[0].info, index, 2);
+            build_index(*target_, "job", plan_.tables[0].info, index, 2);
         }
     }
 

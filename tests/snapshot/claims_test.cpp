@@ -76,13 +76,13 @@ TEST_F(Claims, AnIndexIsOnlyOnes) {
 TEST_F(Claims, TheSnapshotInHandIsSharedUntilItEnds) {
     EXPECT_EQ(shared_snapshot(*one_, "job"), std::nullopt);
     const int first = journal_->add_snapshot("1:1:");
-    share_snapshot(*one_, "job", first, "00000003-1");
+    share_snapshot(*one_, "job", first, "00000003-1", true);
     EXPECT_EQ(shared_snapshot(*one_, "job"),
-              (SharedSnapshot{journal_->run(), first, "00000003-1", "1:1:"}));
+              (SharedSnapshot{journal_->run(), first, "00000003-1", "1:1:", true}));
     const int second = journal_->add_snapshot("9:9:");
-    share_snapshot(*one_, "job", second, "00000005-1");
+    share_snapshot(*one_, "job", second, "00000005-1", false);
     EXPECT_EQ(shared_snapshot(*one_, "job")->number, second);
-    share_snapshot(*one_, "job", second, "");
+    share_snapshot(*one_, "job", second, "", false);
     EXPECT_EQ(shared_snapshot(*one_, "job"), std::nullopt);
 }
 

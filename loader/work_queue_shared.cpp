@@ -1,0 +1,88 @@
+// The part of the queue that knows of other processes: what they have claimed, and what becomes of
+// it.
+#include <algorithm>
+
+#include "loader/work_queue.hpp"
+
+namespace pghaul::loader {
+
+/// A worker has no part in it.
+void WorkQueue::leave_to_the_run(TableState& table) {
+    table.unclaimed.clear();
+    table.pieces = 0;
+    table.finished = true;
+}
+
+void WorkQueue::elsewhere(const Work& work) {
+    const std::lock_guard guard(mutex_);
+    --busy_;
+    if (work.kind == Work::Kind::build_index) {
+        auto& table = tables_[static_cast<std::size_t>(work.table->number)];
+        --table.building;
+        table.built_elsewhere.push_back(work.index);
+    } else {
+        auto& table = table_of(work);
+        --table.copying;
+        if (work.spooled) {
+            --loads_in_hand_;
+        } else {
+            --reads_in_hand_;
+        }
+        table.elsewhere.emplace(work.chunks.front().chunk->number, work.spooled);
+    }
+    changed_.notify_all();
+}
+
+WorkQueue::Elsewhere WorkQueue::elsewhere() const {
+    const std::lock_guard guard(mutex_);
+    Elsewhere all;
+    for (const auto& table : tables_) {
+        for (const auto& [number, file] : table.elsewhere) {
+            all.chunks.emplace(table.plan->number, number);
+        }
+        for (const auto* index : table.built_elsewhere) all.indexes.emplace_back(table.plan, index);
+    }
+    return all;
+}
+
+std::vector<SpoolFile> WorkQueue::settle(const snapshot::ChunkStates& chunks) {
+    const std::lock_guard guard(mutex_);
+    std::vector<SpoolFile> files;
+    for (const auto& [table_number, number] : chunks.loaded) {
+        auto& table = tables_[static_cast<std::size_t>(table_number)];
+        auto one = table.elsewhere.extract(number);
+        if (one.empty()) continue;
+        if (one.mapped()) {
+            forget_file(*one.mapped());
+            files.push_back(std::move(*one.mapped()));
+        }
+        const auto bytes = table.plan->chunks[static_cast<std::size_t>(number)].bytes;
+        table.copy_left -= static_cast<double>(bytes);
+        if (options_.progress != nullptr) options_.progress->loaded_bytes += bytes;
+        if (table.copied()) copied(table);
+    }
+    for (const auto& [table_number, number] : chunks.free) {
+        auto& table = tables_[static_cast<std::size_t>(table_number)];
+        auto one = table.elsewhere.extract(number);
+        if (one.empty()) continue;
+        if (one.mapped()) {
+            table.files.emplace(number, std::move(*one.mapped()));
+        } else {
+            table.unclaimed.insert(
+                std::upper_bound(table.unclaimed.begin(), table.unclaimed.end(), number), number);
+        }
+    }
+    if (!chunks.loaded.empty() || !chunks.free.empty()) changed_.notify_all();
+    return files;
+}
+
+void WorkQueue::settle_index(const snapshot::TablePlan& plan, const snapshot::IndexInfo& index,
+                             bool built) {
+    const std::lock_guard guard(mutex_);
+    auto& table = tables_[static_cast<std::size_t>(plan.number)];
+    if (std::erase(table.built_elsewhere, &index) == 0) return;
+    if (!built) table.indexes.push_back(&index);
+    changed_.notify_all();
+}
+
+}  // namespace pghaul::loader
