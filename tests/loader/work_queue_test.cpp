@@ -338,6 +338,67 @@ TEST(WorkQueue, PassesOnWhatTheLastCopysAnnouncementThrows) {
     EXPECT_THROW(queue.take(0), std::runtime_error);
 }
 
+TEST(SharedWork, ComesBackFromAProcessThatDiedAndIsSeenWhenItIsLoaded) {
+    Plan plan;
+    plan.tables.push_back(queue_table(0, 2, 20 * kMegabyte, {8 * kMegabyte}));
+    WorkQueue queue(plan, {}, {}, streams(1));
+    auto first = queue.take(0);
+    EXPECT_EQ(said(first), "t0.0");
+    queue.elsewhere(*first);
+    auto second = queue.take(0);
+    EXPECT_EQ(said(second), "t0.1");
+    EXPECT_EQ(queue.elsewhere().chunks, (snapshot::ChunkKeys{{0, 0}}));
+    queue.settle({.loaded = {}, .free = {{0, 0}}});
+    EXPECT_TRUE(queue.elsewhere().empty());
+    queue.done(0, *second);
+    first = queue.take(0);
+    EXPECT_EQ(said(first), "t0.0") << "nobody else has it any more";
+    queue.elsewhere(*first);
+    EXPECT_FALSE(queue.all_copied());
+    queue.settle({.loaded = {{0, 0}}, .free = {}});
+    EXPECT_EQ(said(queue.take(0)), "release");
+    EXPECT_TRUE(queue.all_copied());
+}
+
+TEST(SharedWork, OfAnIndexHoldsUpItsTablesEnd) {
+    Plan plan;
+    plan.tables.push_back(queue_table(0, 1, 20 * kMegabyte, {8 * kMegabyte, 9 * kMegabyte}));
+    snapshot::LoadedChunks loaded;
+    loaded.tables = {{0, 0}};
+    WorkQueue queue(plan, loaded, {}, streams(1));
+    auto work = queue.take(0);
+    EXPECT_EQ(said(work), "release");
+    queue.done(0, *work);
+    const auto large = queue.take(0);
+    EXPECT_EQ(said(large), "index i100001");
+    queue.elsewhere(*large);
+    const auto small = queue.take(0);
+    EXPECT_EQ(said(small), "index i100000");
+    queue.done(0, *small);
+    queue.settle_index(plan.tables[0], *large->index, false);
+    const auto again = queue.take(0);
+    EXPECT_EQ(said(again), "index i100001") << "whoever built it is gone";
+    queue.elsewhere(*again);
+    queue.settle_index(plan.tables[0], *large->index, true);
+    EXPECT_EQ(said(queue.take(0)), "finish t0");
+}
+
+TEST(SharedWork, LeavesAWorkerLargeTablesAndTheirIndexesAlone) {
+    Plan plan;
+    plan.tables.push_back(queue_table(0, 2, 20 * kMegabyte, {8 * kMegabyte}));
+    plan.tables.push_back(queue_table(1, 1, 8192, {8192}));
+    plan.large_objects.push_back({1, 1, 99, 7});
+    auto options = streams(1);
+    options.helper = true;
+    WorkQueue queue(plan, {}, {}, options);
+    std::vector<std::string> all;
+    while (const auto work = queue.take(0)) {
+        all.push_back(said(work));
+        queue.done(0, *work);
+    }
+    EXPECT_EQ(all, (std::vector<std::string>{"t0.0", "t0.1", "release", "index i100000"}));
+}
+
 TEST(WorkDisplay, NamesTableRangeAndObject) {
     Plan plan;
     plan.tables = {queue_table(0, 2, 100), queue_table(1, 1, 100, {1})};
