@@ -162,10 +162,20 @@ class Image {
         delta::flush(source, position);
     }
 
+    /// pg_dump says in words of the server's language why it failed, so the keeper is asked.
+    std::string dump_schema(snapshot::Keeper& keeper) const {
+        try {
+            return loader::dump_schema(run_.facts.tools, run_.source, keeper.exported(),
+                                       run_.schema_options(), run_.interrupt);
+        } catch (const io::Error& error) {
+            if (keeper.is_held()) throw;
+            throw snapshot::SnapshotLost(error.what());
+        }
+    }
+
     void make_plan(snapshot::Keeper& keeper) {
         const auto& options = run_.options;
-        run_.schema_archive = loader::dump_schema(run_.facts.tools, run_.source, keeper.exported(),
-                                                  run_.schema_options(), run_.interrupt);
+        run_.schema_archive = dump_schema(keeper);
         run_.plan =
             snapshot::make_plan(keeper.connection(), std::move(keeper.catalog()),
                                 {options.jobs, options.chunk_bytes, options.format, options.freeze,

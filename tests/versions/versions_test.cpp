@@ -2,6 +2,7 @@
 // where the installed pg_dump is too old for the source, the run says so.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <map>
 #include <memory>
 
@@ -156,9 +157,10 @@ TEST_P(KilledBetweenVersions, FinishesWithTheRerun) {
     EXPECT_TRUE(equal(pair));
 }
 
-/// The pairs that must work, and each pair of what else is installed.
+/// Pairs that must work; scripts/test --all wants each pair of what is installed too.
 std::vector<std::pair<int, int>> pairs() {
     std::vector<std::pair<int, int>> list = {{10, 15}, {15, 18}, {10, 18}, {18, 15}, {15, 15}};
+    if (std::getenv("PGHAUL_TEST_EVERY_PAIR") == nullptr) return list;
     for (int from = kOldest; from <= kNewest; ++from) {
         for (int to = kOldest; to <= kNewest; ++to) {
             const std::pair pair(from, to);
