@@ -318,7 +318,7 @@ TEST(Help, ListsEveryOptionOfEveryCommand) {
                  "format", "freeze", "no-capture", "no-owner", "no-privileges"});
     auto run = plan;
     run.insert({"until", "source-via", "verify", "max-runtime", "stop-at", "source-is-quiet",
-                "restart-copy"});
+                "restart-copy", "spool", "spool-dir", "spool-size"});
     auto follow = common;
     follow.insert({"jobs", "until-current"});
     auto cutover = common;
@@ -328,9 +328,11 @@ TEST(Help, ListsEveryOptionOfEveryCommand) {
         {"schema", "exclude-schema", "table", "exclude-table", "jobs", "sample", "seed", "repair"});
     auto status = common;
     status.insert("watch");
+    auto drop = common;
+    drop.insert("spool-dir");
     const std::vector<std::pair<std::string, std::set<std::string>>> contract = {
         {"plan", plan},     {"run", run},       {"follow", follow}, {"cutover", cutover},
-        {"verify", verify}, {"status", status}, {"drop", common},   {"agent", {"help"}}};
+        {"verify", verify}, {"status", status}, {"drop", drop},     {"agent", {"help"}}};
     for (const auto& [command, names] : contract) {
         const auto result = pghaul({command, "--help"});
         EXPECT_EQ(result.exit_code, 0) << command;
