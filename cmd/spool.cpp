@@ -81,13 +81,16 @@ loader::SpoolFiles spooled_earlier(RunContext& run, const snapshot::LoadedChunks
 loader::SpoolRules spool_rules(RunContext& run, loader::SpoolFiles files) {
     loader::SpoolRules rules{run.options.spool, run.options.jobs, limit(run.options),
                              std::move(files)};
+    if (rules.mode == loader::SpoolMode::always) {
+        const auto folder = spool_folder(run.options, run.job_id);
+        folder.make();
+        spdlog::info("rows go through files in {}, {} at most", folder.path(),
+                     bytes_text(rules.limit_bytes));
+        say_what_goes_directly(run.plan, rules.limit_bytes);
+    }
+    // No room at all: nobody is to wait for files that never come.
+    if (rules.limit_bytes == 0) rules.mode = loader::SpoolMode::never;
     if (rules.mode == loader::SpoolMode::never) rules.readers = 0;
-    if (rules.mode != loader::SpoolMode::always) return rules;
-    const auto folder = spool_folder(run.options, run.job_id);
-    folder.make();
-    spdlog::info("rows go through files in {}, {} at most", folder.path(),
-                 bytes_text(rules.limit_bytes));
-    say_what_goes_directly(run.plan, rules.limit_bytes);
     return rules;
 }
 

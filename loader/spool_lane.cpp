@@ -78,7 +78,10 @@ void SpoolLane::read(const Work& work) {
     spool_chunk(
         source_.rows(), file, request,
         [&](std::uint64_t bytes) {
-            if (!queue_.make_room(work, static_cast<std::int64_t>(bytes))) throw NoRoom("no room");
+            const bool goes_on = !queue_.ended();
+            if (!goes_on || !queue_.make_room(work, static_cast<std::int64_t>(bytes))) {
+                throw NoRoom("no room in the spool");
+            }
         },
         setup_.interrupt);
     if (setup_.plan.capture) source_.leave_snapshot();

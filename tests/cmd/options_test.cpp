@@ -47,6 +47,9 @@ TEST(Options, HaveTheDefaultsThatTheHelpTells) {
     EXPECT_FALSE(options.chunk_bytes) << "it depends on the database";
     EXPECT_EQ(options.format, snapshot::FormatChoice::automatic);
     EXPECT_TRUE(options.freeze);
+    EXPECT_EQ(options.spool, loader::SpoolMode::automatic);
+    EXPECT_TRUE(options.spool_dir.empty());
+    EXPECT_FALSE(options.spool_bytes) << "it depends on the disk";
     EXPECT_EQ(options.until, Until::verified);
     EXPECT_EQ(options.progress, ProgressMode::automatic);
     EXPECT_EQ(options.log_level, "info");
@@ -54,6 +57,23 @@ TEST(Options, HaveTheDefaultsThatTheHelpTells) {
                  options.restart_copy || options.source_is_quiet || options.max_runtime ||
                  options.stop_at);
     EXPECT_TRUE(options.selection.everything());
+}
+
+TEST(Options, SayWhetherRowsGoThroughFiles) {
+    const auto options =
+        run_with({"--spool=always", "--spool-dir", "/some/where", "--spool-size=3GB"});
+    EXPECT_EQ(options.spool, loader::SpoolMode::always);
+    EXPECT_EQ(options.spool_dir, "/some/where");
+    EXPECT_EQ(options.spool_bytes, std::int64_t{3} << 30);
+    EXPECT_EQ(run_with({"--spool", "never"}).spool, loader::SpoolMode::never);
+    EXPECT_EQ(run_with({"--spool", "auto"}).spool, loader::SpoolMode::automatic);
+    const auto error = refusal_of({"run", "--source", "a", "--target", "b", "--spool-size=0"});
+    EXPECT_EQ(error.exit_code(), io::ExitCode::usage);
+    EXPECT_NE(std::string(error.what()).find("--spool=never"), std::string::npos);
+    EXPECT_EQ(refusal_of({"run", "--source", "a", "--target", "b", "--spool=maybe"}).exit_code(),
+              io::ExitCode::usage);
+    EXPECT_EQ(parse({"drop", "--target", "b", "--spool-dir", "/some/where"})->spool_dir,
+              "/some/where");
 }
 
 TEST(Options, TakeTheAutomaticChunkSizeByName) {
@@ -298,7 +318,7 @@ TEST(Help, ListsEveryOptionOfEveryCommand) {
                  "format", "freeze", "no-capture", "no-owner", "no-privileges"});
     auto run = plan;
     run.insert({"until", "source-via", "verify", "max-runtime", "stop-at", "source-is-quiet",
-                "restart-copy"});
+                "restart-copy", "spool", "spool-dir", "spool-size"});
     auto follow = common;
     follow.insert({"jobs", "until-current"});
     auto cutover = common;
@@ -310,10 +330,12 @@ TEST(Help, ListsEveryOptionOfEveryCommand) {
     status.insert("watch");
     auto worker = common;
     worker.insert({"jobs", "source-via", "max-runtime", "stop-at"});
+    auto drop = common;
+    drop.insert("spool-dir");
     const std::vector<std::pair<std::string, std::set<std::string>>> contract = {
         {"plan", plan},       {"run", run},       {"follow", follow},
         {"cutover", cutover}, {"verify", verify}, {"status", status},
-        {"drop", common},     {"worker", worker}, {"agent", {"help"}}};
+        {"drop", drop},       {"worker", worker}, {"agent", {"help"}}};
     for (const auto& [command, names] : contract) {
         const auto result = pghaul({command, "--help"});
         EXPECT_EQ(result.exit_code, 0) << command;

@@ -86,6 +86,18 @@ class SourceVia : public HaulTest {
     io::TempDir folder_;
 };
 
+TEST_F(SourceVia, BringsTheSameDatabaseThroughFiles) {
+    const auto pair = pair_with_rows();
+    const auto result =
+        run(pair, via(agent_command(),
+                      {in_chunks(), "--spool=always", "--spool-dir", folder_.path(""), "--json"}));
+    ASSERT_TRUE(exited(result, 0));
+    EXPECT_EQ(result.out.find("\"spooled_bytes\": 0,"), std::string::npos) << result.out;
+    EXPECT_TRUE(equal(pair, true));
+    EXPECT_TRUE(no_agents_left());
+    EXPECT_TRUE(std::filesystem::is_empty(folder_.path("")));
+}
+
 TEST_F(SourceVia, BringsTheSameDatabase) {
     for (const std::string format : {"binary", "text"}) {
         const auto pair = pair_with_rows();

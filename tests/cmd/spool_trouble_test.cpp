@@ -82,7 +82,7 @@ TEST_F(SpoolTrouble, ADamagedFilesRowsAreReadFromTheSourceAgain) {
     // The snapshot is gone, so what is left can't come from the same moment.
     const auto refusal = run(pair, through_files(folder_.path("")));
     EXPECT_TRUE(refused(refusal, 3, {"--restart-copy", "--source-is-quiet"}));
-    EXPECT_TRUE(holds(refusal.err, "spool file is damaged"));
+    EXPECT_TRUE(holds(refusal.err, "packed block is damaged"));
     auto arguments = through_files(folder_.path(""));
     arguments.emplace_back("--source-is-quiet");
     ASSERT_TRUE(exited(run(pair, arguments), 0));

@@ -41,7 +41,12 @@ TEST_P(SpoolKilledAt, FinishesWithTheRerunWhileTheApplicationWrites) {
     const auto killed = run_live(pair, through_files(), {{"PGHAUL_FAILPOINTS", GetParam()}});
     ASSERT_EQ(killed.signal, SIGKILL) << "the run did not pass there:\n" << killed.err;
     writers.await(1);
-    ASSERT_TRUE(exited(run_live(pair, through_files()), 0));
+    const auto rerun = run_live(pair, through_files());
+    ASSERT_TRUE(exited(rerun, 0));
+    // A row of an earlier moment: the changes since then are still to come.
+    if (GetParam().starts_with("spool_sealed") || GetParam().starts_with("spool_before_load")) {
+        EXPECT_TRUE(holds(rerun.err, "chunks were read already"));
+    }
     writers.stop();
     EXPECT_TRUE(exited(follow(pair), 0));
     EXPECT_TRUE(same_rows(pair));
