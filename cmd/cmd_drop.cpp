@@ -58,7 +58,7 @@ bool belongs_to_another(Connection& source, const Options& options,
     const auto site = delta::find_site(source, options.job);
     if (!site) return false;
     const auto owner = delta::owner_of(source, *site);
-    if (record ? owner.job_id == record->job_id
+    if (record ? delta::captures_for(owner, record->job_id)
                : owner.target == io::ConnInfo::parse(options.target).display()) {
         return false;
     }

@@ -12,7 +12,6 @@
 #include "cmd/retry.hpp"
 #include "cmd/streams.hpp"
 #include "cmd/target_schema.hpp"
-#include "delta/window.hpp"
 #include "io/error.hpp"
 #include "io/failpoint.hpp"
 #include "loader/large_objects.hpp"
@@ -96,7 +95,7 @@ class Image {
             install_capture(run_);
             throw snapshot::SnapshotLost("tables were made on the source meanwhile");
         }
-        if (run_.capture) flush_source(keeper);
+        if (run_.capture) flush_source(keeper, run_.open_source("flush"));
         failpoint(Failpoint::snapshot_exported);
         if (keep) {
             run_.plan = journal_.read_plan();
@@ -128,14 +127,6 @@ class Image {
         run_streams(run_, queue, {}, 0, {});
         if (!queue.all_copied()) stop_early(run_);
         steps_.end();
-    }
-
-    /// What the snapshot shows must not be lost on the source while the target has it.
-    void flush_source(snapshot::Keeper& keeper) {
-        const auto position = keeper.connection().query_value(
-            {"wal_position", "select pg_catalog.pg_current_wal_insert_lsn()::pg_catalog.text"});
-        auto source = run_.open_source("flush");
-        delta::flush(source, position);
     }
 
     void make_plan(snapshot::Keeper& keeper) {

@@ -26,7 +26,8 @@ void run_streams(RunContext& run, loader::WorkQueue& queue, const std::string& e
                                   truncated_since,
                                   read_back,
                                   run.options.verify != VerifyMode::none,
-                                  run.via ? &*run.via : nullptr};
+                                  run.via ? &*run.via : nullptr,
+                                  run.files};
     {
         const Alarm alarm(run.deadline, [&] { queue.stop(); });
         std::deque<loader::Lane> lanes;

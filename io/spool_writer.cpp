@@ -71,13 +71,13 @@ void SpoolWriter::append(std::string_view packed) {
     totals_.checksum = next_checksum(totals_.checksum, header.checksum);
 }
 
-void SpoolWriter::seal(std::uint64_t rows) {
+void SpoolWriter::seal(std::uint64_t rows, bool sync) {
     totals_.rows = rows;
     write(spool_footer(header_, totals_));
-    if (::fdatasync(file_.get()) != 0) throw cannot("sync", unsealed_);
+    if (sync && ::fdatasync(file_.get()) != 0) throw cannot("sync", unsealed_);
     if (std::rename(unsealed_.c_str(), path_.c_str()) != 0) throw cannot("rename", unsealed_);
     sealed_ = true;
-    sync_folder_of(path_);
+    if (sync) sync_folder_of(path_);
 }
 
 int remove_unsealed(const std::string& folder) {

@@ -21,9 +21,12 @@ class SpoolWriter {
 
     /// packed: one block as pack() makes it. Throws: Error; the file is then worthless.
     void append(std::string_view packed);
-    /// Makes the file complete and durable. rows: as the source's server counted them.
+    /// Makes the file complete, and durable unless that is left to the caller: many small files are
+    /// synced together. rows: as the source's server counted them.
     /// Throws: Error.
-    void seal(std::uint64_t rows);
+    void seal(std::uint64_t rows, bool sync = true);
+    /// What stands in the footer; complete once sealed.
+    const SpoolTotals& totals() const noexcept { return totals_; }
     /// Units: bytes on the disk so far.
     std::uint64_t bytes() const noexcept { return kSpoolHeaderBytes + totals_.packed_bytes; }
 

@@ -17,6 +17,8 @@ using snapshot::TablePlan;
 // Rows larger than a block make blocks as large as themselves; two still overlap both servers.
 constexpr std::size_t kLargeBlocksInFlight = 2;
 
+}  // namespace
+
 std::size_t blocks_in_flight(const TablePlan& table) {
     if (table.info.row_estimate < 1) return io::kBlocksInFlight;
     const double row_bytes = static_cast<double>(table.info.bytes()) / table.info.row_estimate;
@@ -24,7 +26,7 @@ std::size_t blocks_in_flight(const TablePlan& table) {
                                                             : io::kBlocksInFlight;
 }
 
-void lock_and_check(io::CopySource& source, const CopyRequest& request) {
+void lock_for_copy(io::CopySource& source, const CopyRequest& request) {
     const auto& table = request.table;
     source.execute(
         {"lock_table", "lock table only " + table.info.qualified() + " in access share mode"});
@@ -46,8 +48,6 @@ void lock_and_check(io::CopySource& source, const CopyRequest& request) {
             "raise max_locks_per_transaction on the source, so that all tables can be locked "
             "during the copy, and start again with --restart-copy");
 }
-
-}  // namespace
 
 io::RowForm row_form(const TablePlan& table) {
     return table.format == snapshot::Format::binary ? io::RowForm::binary : io::RowForm::text;
@@ -78,7 +78,7 @@ io::RowSum copy_chunk(io::CopySource& source, io::Connection& target, const Copy
                       const snapshot::JobTicket& ticket, io::StreamProgress& progress,
                       const io::Interrupt& interrupt) {
     const auto& table = request.table;
-    if (request.lock_table) lock_and_check(source, request);
+    if (request.lock_table) lock_for_copy(source, request);
 
     const auto in_flight = blocks_in_flight(table);
     const auto reader = source.copy_out(

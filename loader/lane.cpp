@@ -9,6 +9,7 @@
 #include "io/transaction.hpp"
 #include "loader/copy_chunk.hpp"
 #include "loader/finish_table.hpp"
+#include "loader/large_object_file.hpp"
 #include "loader/large_objects.hpp"
 
 namespace pghaul::loader {
@@ -22,7 +23,8 @@ Lane::Lane(int number, const LaneSetup& setup, WorkQueue& queue)
       setup_(setup),
       queue_(queue),
       progress_(setup.progress.add_stream()),
-      source_(number + 1, setup) {}
+      source_(number + 1, {setup.source, setup.plan, setup.exported, setup.ticket.job,
+                           setup.interrupt, setup.via, setup.files}) {}
 
 void Lane::run() noexcept {
     try {
@@ -110,9 +112,13 @@ void Lane::copy(const Work& work) {
     for (const auto& [table, chunk] : work.chunks) {
         try {
             const CopyRequest request{*table, *chunk, setup_.plan.encoding,
-                                      !setup_.plan.lock_all_tables,
+                                      source_.locks_tables(),
                                       setup_.truncated_since ? &setup_.truncated_since : nullptr};
-            const auto sent = copy_chunk(source_.rows(), target(), request, setup_.ticket,
+            auto ticket = setup_.ticket;
+            if (setup_.files != nullptr) {
+                ticket.snapshot = setup_.files->snapshot_of(table->number, chunk->number);
+            }
+            const auto sent = copy_chunk(source_.rows({table, chunk}), target(), request, ticket,
                                          progress_, setup_.interrupt);
             finish_in_copy(work, *table, sent);
         } catch (Error& error) {
@@ -148,11 +154,22 @@ void Lane::finish_in_copy(const Work& work, const snapshot::TablePlan& table,
 
 void Lane::copy_objects(const Work& work) {
     io::Transaction transaction(target());
-    const auto result =
-        copy_large_objects(source_.connection(), target(), work.objects->first, work.objects->last,
-                           setup_.no_owner, setup_.no_privileges, setup_.read_objects_back);
+    LargeObjectResult result;
+    auto ticket = setup_.ticket;
+    if (setup_.files != nullptr) {
+        const int part = work.objects->number;
+        result = load_large_objects(*setup_.files->open_objects(part), target(),
+                                    {*work.objects, setup_.no_owner, setup_.no_privileges,
+                                     setup_.read_objects_back},
+                                    progress_);
+        ticket.snapshot = setup_.files->snapshot_of_objects(part);
+    } else {
+        result = copy_large_objects(source_.connection(), target(), work.objects->first,
+                                    work.objects->last, setup_.no_owner, setup_.no_privileges,
+                                    setup_.read_objects_back);
+    }
     io::failpoint(io::Failpoint::large_objects_before_mark);
-    snapshot::mark_objects_loaded(target(), setup_.ticket, work.objects->number, result.bytes);
+    snapshot::mark_objects_loaded(target(), ticket, work.objects->number, result.bytes);
     committing_ = true;
     transaction.commit();
     committing_ = false;

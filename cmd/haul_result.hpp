@@ -1,0 +1,30 @@
+// What a run or an import has done, and how that is printed.
+// Thread: the run's main thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cmd/steps.hpp"
+#include "io/error.hpp"
+
+namespace pghaul::cmd {
+
+struct HaulResult {
+    bool was_done_already = false;
+    std::int64_t tables = 0;
+    std::int64_t rows = 0;
+    std::int64_t bytes = 0;
+    std::vector<StepTime> steps;
+    /// What is not as on the source: (subject, message). Not empty: exit code 1.
+    std::vector<std::pair<std::string, std::string>> problems;
+};
+
+HaulResult result_of(RunContext& run, const Steps& steps);
+
+/// Prints it to standard output, as JSON if asked. Returns: failed if there are problems.
+io::ExitCode print_result(const Options& options, const HaulResult& result);
+
+}  // namespace pghaul::cmd
