@@ -123,8 +123,7 @@ std::optional<snapshot::ExportPlan> ExportFolder::plan() const {
 std::optional<snapshot::Manifest> ExportFolder::manifest() const {
     const auto text = read(loader::kManifestFile);
     if (!text) return std::nullopt;
-    return naming(file(loader::kManifestFile),
-                  [&] { return snapshot::manifest_from_json(*text); });
+    return naming(file(loader::kManifestFile), [&] { return snapshot::manifest_from_json(*text); });
 }
 
 void ExportFolder::begin(const snapshot::JobNote& note) const {
@@ -166,13 +165,11 @@ Exported read_export(const std::string& folder) {
     exported.manifest = naming(path(loader::kManifestFile), [&] {
         return snapshot::manifest_from_json(io::read_file(path(loader::kManifestFile)));
     });
-    exported.schema =
-        read_checked(path(loader::kSchemaFile), exported.manifest.schema_checksum);
+    exported.schema = read_checked(path(loader::kSchemaFile), exported.manifest.schema_checksum);
     const auto plan = read_checked(path(loader::kPlanFile), exported.manifest.plan_checksum);
     exported.plan =
         naming(path(loader::kPlanFile), [&] { return snapshot::export_plan_from_json(plan); });
-    refuse_faults(
-        loader::ExportFiles(folder, exported.manifest).faults(exported.plan.plan));
+    refuse_faults(loader::ExportFiles(folder, exported.manifest).faults(exported.plan.plan));
     return exported;
 }
 

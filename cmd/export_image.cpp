@@ -86,8 +86,8 @@ class Export {
 
   private:
     Connection open(const std::string& role) const {
-        return Connection::open(
-            source_, {options_.job, role, "UTF8", std::chrono::seconds(60), {}}, interrupt_);
+        return Connection::open(source_, {options_.job, role, "UTF8", std::chrono::seconds(60), {}},
+                                interrupt_);
     }
 
     void begin(const std::string& step) {
@@ -127,17 +127,19 @@ class Export {
                 .exit_code(ExitCode::no_go)
                 .hint("name another folder, or remove this one if it is not needed any more");
         };
-        if (note_.source_identity != facts_.source_identity) refuse("another source, " + note_.source);
+        if (note_.source_identity != facts_.source_identity)
+            refuse("another source, " + note_.source);
         if (note_.job != options_.job) refuse("another job, " + note_.job);
         if (note_.settings != settings_of(options_)) refuse("other choices: " + note_.settings);
         if (note_.capture != capture_) {
-            refuse(note_.capture ? "the same source with capture" : "the same source without capture");
+            refuse(note_.capture ? "the same source with capture"
+                                 : "the same source without capture");
         }
     }
 
     void begin_anew() {
-        note_ = {options_.job,          new_export_id(), source_.display(), facts_.source_identity,
-                 settings_of(options_), capture_};
+        note_ = {options_.job,           new_export_id(),       source_.display(),
+                 facts_.source_identity, settings_of(options_), capture_};
         plan_ = {};
         sealed_ = {};
         folder_.begin(note_);
@@ -166,8 +168,8 @@ class Export {
     void capture() {
         begin("capture");
         auto source = open("capture");
-        site_ = install_capture(source, {options_, note_.export_id, "an export in " + folder_.path(),
-                                         progress_, interrupt_});
+        site_ = install_capture(source, {options_, note_.export_id,
+                                         "an export in " + folder_.path(), progress_, interrupt_});
         end();
     }
 
@@ -227,13 +229,14 @@ class Export {
         plan_.note = note_;
         plan_.source_major = source.server_major();
         plan_.dump_major = facts_.tools.major;
-        plan_.needs = needs_of(source, options_.selection.everything()
-                                           ? std::vector<snapshot::Oid>{}
-                                           : snapshot::select_relations(source, options_.selection));
-        plan_.plan = snapshot::make_plan(
-            source, std::move(keeper.catalog()),
-            {options_.jobs, options_.chunk_bytes, options_.format, options_.freeze,
-             facts_.integer_datetimes, !capture_, capture_});
+        plan_.needs =
+            needs_of(source, options_.selection.everything()
+                                 ? std::vector<snapshot::Oid>{}
+                                 : snapshot::select_relations(source, options_.selection));
+        plan_.plan =
+            snapshot::make_plan(source, std::move(keeper.catalog()),
+                                {options_.jobs, options_.chunk_bytes, options_.format,
+                                 options_.freeze, facts_.integer_datetimes, !capture_, capture_});
         plan_.plan.selection = options_.selection;
         if (options_.selection.schemas.empty() && options_.selection.tables.empty()) {
             plan_.plan.large_objects = loader::cut_large_objects(source);
@@ -265,9 +268,8 @@ class Export {
         progress_.loaded_before_bytes = progress_.loaded_bytes.load();
         spdlog::info("{} tables, {:.1f} MB to export over {} streams into {}", plan.tables.size(),
                      static_cast<double>(plan.total_bytes()) / 1e6, options_.jobs, folder_.path());
-        loader::WorkQueue queue(
-            plan, done, {},
-            {options_.jobs, false, &progress_, [&] { keeper.release(); }, {}});
+        loader::WorkQueue queue(plan, done, {},
+                                {options_.jobs, false, &progress_, [&] { keeper.release(); }, {}});
         run_streams(queue, keeper.exported());
         queue.rethrow();
         end(static_cast<std::uint64_t>(progress_.loaded_bytes - progress_.loaded_before_bytes));
@@ -305,10 +307,10 @@ class Export {
         if (used.size() > 1) return false;
         const auto& first = plan_.snapshots[used.empty() ? 0 : *used.begin() - 1];
         auto source = open("truncations");
-        return std::none_of(plan_.plan.tables.begin(), plan_.plan.tables.end(),
-                            [&](const auto& table) {
-                                return delta::truncated_since(source, *site_, table.info.oid, first);
-                            });
+        return std::none_of(
+            plan_.plan.tables.begin(), plan_.plan.tables.end(), [&](const auto& table) {
+                return delta::truncated_since(source, *site_, table.info.oid, first);
+            });
     }
 
     ExportResult finish() {

@@ -30,14 +30,15 @@ void check_same_import(const JobRecord& record, const ExportPlan& exported,
         throw Error(
             fmt::format("job {} was begun with other choices: {}", record.job, record.settings))
             .exit_code(ExitCode::no_go)
-            .hint("use the same --no-owner and --no-privileges, or begin anew with an empty target "
-                  "after pghaul drop");
+            .hint(
+                "use the same --no-owner and --no-privileges, or begin anew with an empty target "
+                "after pghaul drop");
     }
 }
 
 void check_hazards(RunContext& run, const ExportPlan& exported, bool check_target_empty) {
-    const auto hazards = target_hazards(run.journal.connection(), exported.needs, run.options,
-                                        check_target_empty);
+    const auto hazards =
+        target_hazards(run.journal.connection(), exported.needs, run.options, check_target_empty);
     refuse_if_no_go(hazards);
     for (const auto& hazard : hazards) {
         if (hazard.weight != Hazard::Weight::warning) continue;

@@ -88,10 +88,10 @@ void load_rows(RunContext& run, Steps& steps, const Exported& exported) {
     progress.loaded_before_bytes = progress.loaded_bytes.load();
     auto not_to_finish = run.journal.finished_tables();
     if (!exported.manifest.one_moment) not_to_finish.merge(tables_of_two_moments(exported));
-    loader::WorkQueue queue(run.plan, loaded, not_to_finish,
-                            {run.options.jobs, true, &progress,
-                             [&] { set_exported_sequences(run, exported); },
-                             tables_to_read_back(run)});
+    loader::WorkQueue queue(
+        run.plan, loaded, not_to_finish,
+        {run.options.jobs, true, &progress, [&] { set_exported_sequences(run, exported); },
+         tables_to_read_back(run)});
     run_streams(run, queue, {}, 0, {});
     steps.end(progress.loaded_bytes - progress.loaded_before_bytes);
     if (const auto missing = run.journal.missing_chunks(); missing > 0) {
@@ -125,8 +125,8 @@ void name_unproven(RunContext& run) {
 
 }  // namespace
 
-HaulResult import_image(const Options& options, const Exported& exported,
-                        io::Interrupt& interrupt, io::RunProgress& progress) {
+HaulResult import_image(const Options& options, const Exported& exported, io::Interrupt& interrupt,
+                        io::RunProgress& progress) {
     RunContext run(options, interrupt, progress);
     Steps steps(run);
     const loader::ExportFiles files(exported.folder, exported.manifest);

@@ -14,7 +14,7 @@ namespace pghaul::cmd {
 /// Loads from wherever the job stands to its end. An export whose rows are not of one moment ends
 /// at phase `copied`: keys and indexes need the changes first (invariant 5).
 /// Throws: io::Error with the exit code of the contract.
-HaulResult import_image(const Options& options, const Exported& exported,
-                        io::Interrupt& interrupt, io::RunProgress& progress);
+HaulResult import_image(const Options& options, const Exported& exported, io::Interrupt& interrupt,
+                        io::RunProgress& progress);
 
 }  // namespace pghaul::cmd

@@ -58,8 +58,7 @@ delta::CaptureSite install_capture(Connection& source, const CaptureOwner& owner
                 .exit_code(ExitCode::stopped)
                 .hint("end them with COMMIT PREPARED or ROLLBACK PREPARED, then run again");
         }
-        const auto site =
-            delta::make_site(source, options.job, owner.job_id, owner.target, tables);
+        const auto site = delta::make_site(source, options.job, owner.job_id, owner.target, tables);
         if (delta::uncaptured(source, site, tables).empty()) {
             stream.end();
             return site;

@@ -6,8 +6,7 @@ namespace pghaul::cmd {
 
 namespace {
 
-void add_server(CLI::App& app, const char* name, std::string& value, const char* help,
-                Server use) {
+void add_server(CLI::App& app, const char* name, std::string& value, const char* help, Server use) {
     if (use == Server::absent) return;
     app.add_option(name, value, help)
         ->type_name("CONNINFO")

@@ -114,8 +114,8 @@ void look_at_target(Connection& target, const SourceNeeds& needs, const Options&
 
 }  // namespace
 
-ServerFacts check_target(Connection& target, const std::string& encoding,
-                         const SourceNeeds& needs, int jobs) {
+ServerFacts check_target(Connection& target, const std::string& encoding, const SourceNeeds& needs,
+                         int jobs) {
     check_version(target);
     check_encoding(target, encoding);
     ServerFacts facts;

@@ -91,7 +91,9 @@ std::string choose_schema(Connection& source, const std::vector<TableInfo>& tabl
 
 }  // namespace
 
-bool is_captured(const TableInfo& table) { return table.kind != snapshot::TableKind::extension_config; }
+bool is_captured(const TableInfo& table) {
+    return table.kind != snapshot::TableKind::extension_config;
+}
 
 std::optional<CaptureSite> find_site(Connection& source, const std::string& job) {
     const auto rows = source.query(kFindSite, {name_prefix(job)});
@@ -126,11 +128,13 @@ void claim_site(Connection& source, const CaptureSite& site, const std::string& 
         owner = owner_of(source, site);
         if (owner.job_id == job_id) return;
     }
-    throw Error(fmt::format("the changes captured on the source for job {} go to another target, {}",
-                            site.job, owner.target))
+    throw Error(
+        fmt::format("the changes captured on the source for job {} go to another target, {}",
+                    site.job, owner.target))
         .exit_code(ExitCode::no_go)
-        .hint("one target can take the changes of an export; for another one, run or export anew "
-              "with another --job");
+        .hint(
+            "one target can take the changes of an export; for another one, run or export anew "
+            "with another --job");
 }
 
 CaptureSite make_site(Connection& source, const std::string& job, const std::string& job_id,

@@ -39,8 +39,8 @@ io::RowSum copy_chunk(io::CopySource& source, io::Connection& target, const Copy
                       const snapshot::JobTicket& ticket, io::StreamProgress& progress,
                       const io::Interrupt& interrupt);
 
-/// Locks the chunk's table on the source and makes sure that it is still the file which the snapshot
-/// knows. Throws: io::Error, SnapshotLost.
+/// Locks the chunk's table on the source and makes sure that it is still the file which the
+/// snapshot knows. Throws: io::Error, SnapshotLost.
 void lock_for_copy(io::CopySource& source, const CopyRequest& request);
 
 /// How many blocks may be under way at once: fewer where rows are larger than blocks.

@@ -34,8 +34,7 @@ snapshot::SealedFile export_chunk(io::CopySource& source, const CopyRequest& req
         "copy_out",
         io::switch_encoding(request.encoding, "session") + copy_out_sql(table, request.chunk),
         in_flight);
-    const auto sent =
-        io::store(*reader, writer, row_form(table), in_flight, progress, interrupt);
+    const auto sent = io::store(*reader, writer, row_form(table), in_flight, progress, interrupt);
     if (sent.rows.rows != static_cast<std::uint64_t>(reader->rows())) {
         throw io::Error(fmt::format("the source sent {} rows but says that it sent {}",
                                     sent.rows.rows, reader->rows()));

@@ -176,16 +176,16 @@ SealedFiles find_sealed(const std::string& folder, const snapshot::ExportPlan& p
     for (const auto& table : plan.plan.tables) {
         for (const auto& chunk : table.chunks) {
             const auto file = rows_file(table.number, chunk.number);
-            if (const auto sealed = look_at(folder, file, rows_id(id, table.number, chunk.number, 0),
-                                            plan.snapshots.size())) {
+            if (const auto sealed =
+                    look_at(folder, file, rows_id(id, table.number, chunk.number, 0),
+                            plan.snapshots.size())) {
                 found.chunks[{table.number, chunk.number}] = *sealed;
             }
         }
     }
     for (const auto& part : plan.plan.large_objects) {
-        if (const auto sealed =
-                look_at(folder, objects_file(part.number), objects_id(id, part.number, 0),
-                        plan.snapshots.size())) {
+        if (const auto sealed = look_at(folder, objects_file(part.number),
+                                        objects_id(id, part.number, 0), plan.snapshots.size())) {
             found.large_objects[part.number] = *sealed;
         }
     }

@@ -62,8 +62,8 @@ void ExportLane::perform(const Work& work) {
             export_rows(work);
             break;
         case Work::Kind::large_objects: {
-            const auto sealed = export_large_objects(source_.connection(), *work.objects,
-                                                     setup_.to, progress_);
+            const auto sealed =
+                export_large_objects(source_.connection(), *work.objects, setup_.to, progress_);
             const std::lock_guard guard(setup_.sealed_mutex);
             setup_.sealed.large_objects[work.objects->number] = sealed;
             break;

@@ -111,8 +111,7 @@ void Lane::copy(const Work& work) {
     io::Transaction transaction(target());
     for (const auto& [table, chunk] : work.chunks) {
         try {
-            const CopyRequest request{*table, *chunk, setup_.plan.encoding,
-                                      source_.locks_tables(),
+            const CopyRequest request{*table, *chunk, setup_.plan.encoding, source_.locks_tables(),
                                       setup_.truncated_since ? &setup_.truncated_since : nullptr};
             auto ticket = setup_.ticket;
             if (setup_.files != nullptr) {
@@ -158,10 +157,10 @@ void Lane::copy_objects(const Work& work) {
     auto ticket = setup_.ticket;
     if (setup_.files != nullptr) {
         const int part = work.objects->number;
-        result = load_large_objects(*setup_.files->open_objects(part), target(),
-                                    {*work.objects, setup_.no_owner, setup_.no_privileges,
-                                     setup_.read_objects_back},
-                                    progress_);
+        result = load_large_objects(
+            *setup_.files->open_objects(part), target(),
+            {*work.objects, setup_.no_owner, setup_.no_privileges, setup_.read_objects_back},
+            progress_);
         ticket.snapshot = setup_.files->snapshot_of_objects(part);
     } else {
         result = copy_large_objects(source_.connection(), target(), work.objects->first,

@@ -80,8 +80,8 @@ void TargetObjects::create(std::span<const LargeObject> objects,
 }
 
 void TargetObjects::append(Oid oid, std::size_t offset, const std::string& piece) {
-    const std::string write = "select pg_catalog.lo_put(" + std::to_string(oid) + ", " +
-                              std::to_string(offset) + ", $1)";
+    const std::string write =
+        "select pg_catalog.lo_put(" + std::to_string(oid) + ", " + std::to_string(offset) + ", $1)";
     target_.query_binary({"write_large_object_piece", write}, {piece}, {kByteaType});
     if (read_back_) {
         check_written(target_, read_piece(oid, offset, piece.size() + 1), {piece}, oid);

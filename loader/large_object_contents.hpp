@@ -14,7 +14,8 @@
 
 namespace pghaul::loader {
 
-/// Units: bytes. Memory for one round trip's contents; the results and the parameters hold it twice.
+/// Units: bytes. Memory for one round trip's contents; the results and the parameters hold it
+/// twice.
 inline constexpr std::size_t kObjectBatchBytes = 8 * 1024 * 1024;
 
 class ObjectSink {
@@ -32,7 +33,8 @@ class ObjectSink {
 class TargetObjects : public ObjectSink {
   public:
     /// read_back: what was written is read again and compared.
-    TargetObjects(io::Connection& target, bool read_back) : target_(target), read_back_(read_back) {}
+    TargetObjects(io::Connection& target, bool read_back)
+        : target_(target), read_back_(read_back) {}
 
     void create(std::span<const LargeObject> objects,
                 const std::vector<std::string>& starts) override;

@@ -131,8 +131,8 @@ struct Record {
 
 Record take_record(std::string_view& rest) {
     if (rest.size() < kRecordHeaderBytes) throw io::Error("a large object's record is cut off");
-    Record record{rest[0], io::get_u32(&rest[1]), static_cast<std::size_t>(io::get_u64(&rest[5])),
-                  {}};
+    Record record{
+        rest[0], io::get_u32(&rest[1]), static_cast<std::size_t>(io::get_u64(&rest[5])), {}};
     const std::size_t size = io::get_u32(&rest[13]);
     rest.remove_prefix(kRecordHeaderBytes);
     if (rest.size() < size) throw io::Error("a large object's record is cut off");

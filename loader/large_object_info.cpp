@@ -38,12 +38,12 @@ constexpr io::Query kListPrivileges{"list_large_object_privileges", R"sql(
 
 void add_grants(io::Connection& source, std::vector<LargeObject>& objects) {
     if (objects.empty()) return;
-    const auto rows = source.query(kListPrivileges, {std::to_string(objects.front().oid),
-                                                     std::to_string(objects.back().oid)});
+    const auto rows = source.query(
+        kListPrivileges, {std::to_string(objects.front().oid), std::to_string(objects.back().oid)});
     for (int row = 0; row < rows.rows(); ++row) {
-        const auto object = std::lower_bound(
-            objects.begin(), objects.end(), static_cast<Oid>(rows.integer(row, 0)),
-            [](const LargeObject& each, Oid oid) { return each.oid < oid; });
+        const auto object =
+            std::lower_bound(objects.begin(), objects.end(), static_cast<Oid>(rows.integer(row, 0)),
+                             [](const LargeObject& each, Oid oid) { return each.oid < oid; });
         LargeObject::Grant grant{{}, rows.string(row, 2), rows.boolean(row, 3)};
         if (!rows.is_null(row, 1)) grant.grantee = rows.string(row, 1);
         if (object->owner_rights_are_default && grant.grantee == object->owner) continue;

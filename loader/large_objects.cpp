@@ -32,8 +32,7 @@ constexpr io::Query kFindExisting{"find_large_objects", R"sql(
 }  // namespace
 
 void refuse_existing_objects(io::Connection& target, Oid first, Oid last) {
-    const auto found =
-        target.query(kFindExisting, {std::to_string(first), std::to_string(last)});
+    const auto found = target.query(kFindExisting, {std::to_string(first), std::to_string(last)});
     if (found.rows() == 0) return;
     throw io::Error("large object " + found.string(0, 0) + " exists on the target already")
         .hint("use a target database without large objects; select lo_unlink(" +

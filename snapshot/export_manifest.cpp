@@ -24,13 +24,13 @@ json content_of(const std::string& text) {
     try {
         both = json::parse(text);
     } catch (const json::exception&) {
-        throw Error("it is no JSON");
+        throw Error("it is damaged: no JSON");
     }
     if (!both.is_object() || !both.contains("checksum") || !both.contains("content")) {
-        throw Error("it is not of an export");
+        throw Error("it is damaged, or not of an export");
     }
     if (both.at("checksum") != io::checksum_text(dump(both.at("content")))) {
-        throw Error("its checksum is wrong");
+        throw Error("it is damaged: its checksum is wrong");
     }
     return both.at("content");
 }
@@ -50,31 +50,26 @@ auto reading(Read read) {
     try {
         return read();
     } catch (const json::exception& error) {
-        throw Error(std::string("it makes no sense: ") + error.what());
+        throw Error(std::string("it is damaged: ") + error.what());
     }
 }
 
 json to_value(const JobNote& note) {
-    return {{"job", note.job},
-            {"export_id", note.export_id},
-            {"source", note.source},
-            {"source_identity", note.source_identity},
-            {"settings", note.settings},
-            {"capture", note.capture}};
+    return {{"job", note.job},           {"export_id", note.export_id},
+            {"source", note.source},     {"source_identity", note.source_identity},
+            {"settings", note.settings}, {"capture", note.capture}};
 }
 
 JobNote note_from(const json& value) {
-    return {value.at("job"),      value.at("export_id"), value.at("source"), value.at("source_identity"),
+    return {value.at("job"),      value.at("export_id"),
+            value.at("source"),   value.at("source_identity"),
             value.at("settings"), value.at("capture")};
 }
 
 json to_value(const SealedFile& file) {
-    return {file.snapshot,
-            file.totals.rows,
-            file.totals.blocks,
-            file.totals.raw_bytes,
-            file.totals.packed_bytes,
-            io::checksum_text(file.totals.checksum)};
+    return {
+        file.snapshot,         file.totals.rows,         file.totals.blocks,
+        file.totals.raw_bytes, file.totals.packed_bytes, io::checksum_text(file.totals.checksum)};
 }
 
 SealedFile file_from(const json& value) {
