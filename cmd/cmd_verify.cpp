@@ -2,6 +2,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <deque>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <set>
@@ -10,6 +11,7 @@
 #include "cmd/hazards_sql.hpp"
 #include "cmd/job_claim.hpp"
 #include "cmd/live.hpp"
+#include "cmd/moments.hpp"
 #include "cmd/new_tables.hpp"
 #include "cmd/session.hpp"
 #include "cmd/verify_report.hpp"
@@ -117,6 +119,21 @@ struct Outcome {
     /// What was compared again after the repair.
     std::optional<loader::VerifyResult> left;
 
+    /// Takes in what was found of other tables. Returns those to look at again.
+    std::set<int> add(Outcome other) {
+        auto again = numbers_of(other.found.truncated);
+        found.add(std::move(other.found));
+        if (other.repaired) {
+            if (!repaired) repaired.emplace();
+            repaired->add(*other.repaired);
+        }
+        if (other.left) {
+            again.merge(numbers_of(other.left->truncated));
+            if (!left) left.emplace();
+            left->add(std::move(*other.left));
+        }
+        return again;
+    }
     bool equal() const { return (left ? *left : found).differences() == 0; }
 };
 
@@ -177,30 +194,31 @@ class Verify {
         capture_source(run, steps);
         take_over_new_tables(run, steps);
         read_plan(record);
-        auto catch_up = begin_catch_up(run, interrupt_);
-        catch_up->until_current([] { return false; });
-        // Taken before the window's snapshot: what is truncated later looks empty to it.
-        const auto locks = hold(source_, "source locks");
-        Outcome outcome;
-        catch_up->apply_window([&](const std::string& exported) {
-            progress_.following = false;
-            outcome = compare_and_repair(exported, record);
-        });
-        return outcome;
+        Outcome all;
+        compare_at_moments(*begin_catch_up(run, interrupt_), plan_,
+                           [&](const delta::Moment& moment, const std::set<int>& tables) {
+                               progress_.following = false;
+                               tables_ = tables;
+                               source_session_ = moment.session;
+                               auto some = compare_and_repair(moment.exported, record);
+                               progress_.following = true;
+                               return all.add(std::move(some));
+                           });
+        return all;
     }
 
     Outcome compare_and_repair(const std::string& source, const snapshot::JobRecord& record) {
         std::optional<HeldSnapshot> target(hold(target_, "target moment"));
         Outcome outcome;
-        outcome.found = compare({source, target->exported()}, plan_);
+        outcome.found = compare({source, target->exported()}, plan_, tables_);
         if (!options_.repair || outcome.equal()) return outcome;
 
         outcome.repaired = loader::repair(setup({source, target->exported()}), plan_, outcome.found,
                                           repair_options(record.settings));
         progress_.begin_step("snapshot");
         target.emplace(hold(target_, "target moment"));
-        mended_ = differing_part(plan_, outcome.found);
-        outcome.left = compare({source, target->exported()}, mended_);
+        mended_.push_back(differing_part(plan_, outcome.found));
+        outcome.left = compare({source, target->exported()}, mended_.back(), {});
         return outcome;
     }
 
@@ -217,12 +235,15 @@ class Verify {
     }
 
     loader::VerifySetup setup(const loader::VerifyMoment& moment) const {
-        return {source_,       target_,   moment,    session_job(options_.job),
-                options_.jobs, progress_, interrupt_};
+        return {source_,        target_,   moment,     session_job(options_.job),
+                options_.jobs,  progress_, interrupt_, live_,
+                source_session_};
     }
 
-    loader::VerifyResult compare(const loader::VerifyMoment& moment, const Plan& plan) const {
+    loader::VerifyResult compare(const loader::VerifyMoment& moment, const Plan& plan,
+                                 const std::set<int>& tables) const {
         loader::VerifyOptions options;
+        options.tables = tables;
         options.for_repair = options_.repair;
         options.sequences = !live_;
         if (sample_) {
@@ -240,9 +261,13 @@ class Verify {
     Journal journal_;
     std::optional<VerifySample> sample_;
     Plan plan_;
+    /// The part of the plan to compare, by number; empty: all.
+    std::set<int> tables_;
+    /// See VerifySetup.
+    Connection* source_session_ = nullptr;
     bool live_ = false;
     /// The results point into it.
-    Plan mended_;
+    std::deque<Plan> mended_;
 };
 
 void print_json(const Outcome& outcome, const std::optional<VerifySample>& sample) {

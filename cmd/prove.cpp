@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include "cmd/live.hpp"
+#include "cmd/moments.hpp"
 #include "cmd/verify_report.hpp"
 #include "io/error.hpp"
 #include "loader/read_back.hpp"
@@ -48,7 +49,7 @@ snapshot::Plan unproven(RunContext& run, bool also_unwanted) {
     return part;
 }
 
-std::vector<int> numbers_of(const std::vector<snapshot::TablePlan>& tables) {
+std::vector<int> all_numbers(const std::vector<snapshot::TablePlan>& tables) {
     std::vector<int> numbers;
     for (const auto& table : tables) numbers.push_back(table.number);
     return numbers;
@@ -61,14 +62,16 @@ class Comparison {
     }
 
     loader::VerifyResult run() {
-        if (!run_.capture) return compare(hold(run_.source, "source moment").exported());
-        auto catch_up = begin_catch_up(run_, run_.interrupt);
-        catch_up->until_current([] { return false; });
-        // Taken before the window's snapshot: what is truncated later looks empty to it.
-        const auto locks = hold(run_.source, "source locks");
-        loader::VerifyResult result;
-        catch_up->apply_window([&](const std::string& exported) { result = compare(exported); });
-        return result;
+        if (!run_.capture) return compare({hold(run_.source, "source moment").exported()}, {});
+        loader::VerifyResult all;
+        compare_at_moments(*begin_catch_up(run_, run_.interrupt), part_,
+                           [&](const delta::Moment& moment, const std::set<int>& tables) {
+                               auto some = compare(moment, tables);
+                               const auto truncated = numbers_of(some.truncated);
+                               all.add(std::move(some));
+                               return truncated;
+                           });
+        return all;
     }
 
   private:
@@ -76,14 +79,15 @@ class Comparison {
         return {server, run_.options.job, role, names_, run_.interrupt};
     }
 
-    loader::VerifyResult compare(const std::string& exported) const {
+    loader::VerifyResult compare(const delta::Moment& moment, const std::set<int>& tables) const {
         const auto target = hold(run_.target, "target moment");
         loader::VerifyOptions options;
         options.named_per_table = kNamedRows;
+        options.tables = tables;
         const loader::VerifySetup setup{
-            run_.source,      run_.target,       {exported, target.exported()},
+            run_.source,      run_.target,       {moment.exported, target.exported()},
             run_.options.job, run_.options.jobs, run_.progress,
-            run_.interrupt};
+            run_.interrupt,   run_.capture,      moment.session};
         return loader::verify(setup, part_, options);
     }
 
@@ -136,7 +140,7 @@ void prove_tables(RunContext& run, Steps& steps, bool also_unwanted) {
     const auto result = Comparison(run, part).run();
     std::vector<int> differing;
     for (const auto& one : result.differing_tables) differing.push_back(one.table->number);
-    run.journal.mark_proof(numbers_of(part.tables), Proof::compared);
+    run.journal.mark_proof(all_numbers(part.tables), Proof::compared);
     run.journal.mark_proof(differing, Proof::differences);
     spdlog::info("{}", compared_text(result, {}));
     if (result.differences() > 0) throw_differences(run, result);

@@ -12,6 +12,7 @@
 #include "io/backoff.hpp"
 #include "io/failpoint.hpp"
 #include "io/transaction.hpp"
+#include "snapshot/held_snapshot.hpp"
 
 namespace pghaul::delta {
 namespace {
@@ -87,10 +88,10 @@ void CatchUp::close() noexcept {
     writer_.reset();
 }
 
-WindowResult CatchUp::apply_window(const AtMoment& at_its_end) {
+WindowResult CatchUp::apply_window(const AtMoment& at_its_end, bool keep_locks) {
     for (io::Backoff backoff;;) {
         try {
-            return try_window(at_its_end);
+            return try_window(at_its_end, keep_locks);
         } catch (Error& error) {
             for (auto* stream : streams_) stream->end();
             close();
@@ -107,7 +108,7 @@ WindowResult CatchUp::apply_window(const AtMoment& at_its_end) {
     }
 }
 
-WindowResult CatchUp::try_window(const AtMoment& at_its_end) {
+WindowResult CatchUp::try_window(const AtMoment& at_its_end, bool keep_locks) {
     const auto opened = Clock::now();
     std::optional<Slices> slices;
     const Window window = open(slices);
@@ -124,8 +125,15 @@ WindowResult CatchUp::try_window(const AtMoment& at_its_end) {
             apply_whole(window);
         }
     }
-    if (at_its_end) at_its_end(window.exported);
+    std::optional<snapshot::HeldSnapshot> held;
+    if (at_its_end && keep_locks) {
+        at_its_end({window.exported, &reader()});
+    } else if (at_its_end) {
+        held.emplace(snapshot::HeldSnapshot::share(setup_.source, setup_.ticket.job, "moment",
+                                                   window.exported, setup_.interrupt));
+    }
     reader().execute({"end_window", "commit"});
+    if (held) at_its_end({held->exported()});
     result.took = Clock::now() - opened;
     from_ = window.to;
     one_moment_ = true;

@@ -48,6 +48,15 @@ struct CatchUpSetup {
     WindowLimits limits = {};
 };
 
+/// The target shows this moment of the source.
+struct Moment {
+    /// For other sessions: `set transaction snapshot`.
+    const std::string& exported;
+    /// The window's own session, in the moment's transaction, with the window's tables locked: what
+    /// it reads needs to wait for nobody. Null where the locks are gone already.
+    io::Connection* session = nullptr;
+};
+
 struct WindowResult {
     /// Captured changes in it.
     std::int64_t rows = 0;
@@ -66,10 +75,11 @@ class CatchUp {
 
     /// Applies everything that is committed on the source now. Lost connections and the like are
     /// retried with a bound. Throws: io::Error with the table; the position is then not advanced.
-    /// at_its_end: called while the window's snapshot is still held and the target shows the same
-    /// moment, with the snapshot's exported name.
-    using AtMoment = std::function<void(const std::string& exported)>;
-    WindowResult apply_window(const AtMoment& at_its_end = {});
+    /// at_its_end: called while the target shows the window's end. keep_locks: and while the
+    /// window's tables are locked on the source; a TRUNCATE of them waits, and everybody else
+    /// behind it.
+    using AtMoment = std::function<void(const Moment&)>;
+    WindowResult apply_window(const AtMoment& at_its_end = {}, bool keep_locks = false);
 
     /// Windows until one is applied within a second of its opening, or holds nothing.
     /// stop: asked between windows. Returns false if it said yes.
@@ -91,7 +101,7 @@ class CatchUp {
     void close() noexcept;
 
   private:
-    WindowResult try_window(const AtMoment& at_its_end);
+    WindowResult try_window(const AtMoment& at_its_end, bool keep_locks);
     Window open(std::optional<Slices>& slices);
     void apply_whole(const Window& window);
     void apply(const Window& window, const Pending& pending);

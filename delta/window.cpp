@@ -7,6 +7,7 @@
 
 #include "delta/window_sql.hpp"
 #include "io/error.hpp"
+#include "snapshot/keeper_sql.hpp"
 
 namespace pghaul::delta {
 namespace {
@@ -96,7 +97,7 @@ std::map<Oid, Pending> count_rows(Connection& source, const CaptureSite& site,
 bool hold(Connection& source, const CapturedTables& tables, const std::vector<Oid>& late) {
     lock(source, tables, late);
     return std::all_of(late.begin(), late.end(), [&](Oid oid) {
-        return source.query_row(kSameFile, {std::to_string(oid)}).boolean(0, 0);
+        return source.query_row(snapshot::kSameFile, {std::to_string(oid)}).boolean(0, 0);
     });
 }
 

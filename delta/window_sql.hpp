@@ -41,13 +41,6 @@ inline constexpr io::Query kIsFlushed{"is_flushed", R"sql(
     select pg_catalog.pg_current_wal_flush_lsn() >= $1::pg_catalog.pg_lsn
 )sql"};
 
-/// $1 table's oid. One row: whether its file is the one that this transaction's snapshot knows.
-inline constexpr io::Query kSameFile{"same_file", R"sql(
-    select c.relfilenode is not distinct from pg_catalog.pg_relation_filenode(c.oid)
-      from pg_catalog.pg_class as c
-     where c.oid = $1::pg_catalog.oid
-)sql"};
-
 /// Writes WAL and flushes it, with all that was written before. The only statement that does so for
 /// any role, whatever synchronous_commit is, without waiting for standbys.
 inline constexpr io::Query kFlush{"flush_wal", R"sql(
@@ -69,7 +62,6 @@ inline constexpr io::Query kDeltaState{"delta_state", R"sql(
       from (select pg_catalog.to_regclass($1)::pg_catalog.oid as oid) as d
 )sql"};
 
-inline constexpr std::array kWindowQueries = {kTouchedTables, kTakeWindow, kIsFlushed, kSameFile,
-                                              kDeltaState};
+inline constexpr std::array kWindowQueries = {kTouchedTables, kTakeWindow, kIsFlushed, kDeltaState};
 
 }  // namespace pghaul::delta

@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <fstream>
+#include <sstream>
 #include <thread>
 
 #include "io/error.hpp"
@@ -106,6 +108,23 @@ Child::~Child() {
     if (wait(kGrace)) return;
     signal(SIGKILL);
     wait();
+}
+
+long Child::processor_ticks() const noexcept {
+    // Source: proc(5). The name in brackets may hold anything; utime and stime are the 12th and
+    // 13th fields behind it.
+    std::ifstream file("/proc/" + std::to_string(pid_) + "/stat");
+    std::string text;
+    std::getline(file, text);
+    const auto name_end = text.rfind(')');
+    if (name_end == std::string::npos) return 0;
+    std::istringstream fields(text.substr(name_end + 1));
+    std::string skipped;
+    for (int field = 0; field < 11; ++field) fields >> skipped;
+    long user = 0;
+    long system = 0;
+    fields >> user >> system;
+    return user + system;
 }
 
 void Child::signal(int number) noexcept {

@@ -42,6 +42,8 @@ class Child {
     int err() const noexcept { return err_.get(); }
     void close_in() noexcept { in_.reset(); }
 
+    /// Time that it has had on a processor, in the kernel's ticks; for telling whether it works.
+    long processor_ticks() const noexcept;
     void signal(int number) noexcept;
     /// Waits for the end. Returns: the exit code, 128 + signal if a signal ended it, or nothing if
     /// it still runs.

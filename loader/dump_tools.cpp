@@ -33,6 +33,10 @@ constexpr std::array<std::pair<const char*, const char*>, 5> kNetworkDefaults = 
     {"keepalives_count", "3"},
 }};
 
+// Longer than any statement of pg_dump takes without an answer; a connection that passes nothing
+// any more shows in no other way.
+constexpr std::chrono::minutes kIdle{10};
+
 std::vector<fs::path> folders() {
     std::vector<fs::path> list;
     const char* path = std::getenv("PATH");
@@ -219,7 +223,7 @@ io::ProcessOutput run_tool(const std::vector<std::string>& argv,
                            const io::Interrupt& interrupt) {
     auto environment = env;
     environment["LC_ALL"] = "C";
-    auto output = io::run_process(argv, environment, interrupt);
+    auto output = io::run_process(argv, environment, interrupt, kIdle);
     if (output.exit_code != 0) throw tool_error(argv.at(0), output);
     return output;
 }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "io/failpoint.hpp"
 #include "io/transaction.hpp"
 #include "snapshot/journal.hpp"
@@ -12,6 +14,8 @@ namespace {
 using snapshot::IndexInfo;
 using snapshot::TableInfo;
 using snapshot::TablePlan;
+
+constexpr double kFewRows = 1000;
 
 // An exclusion constraint can't adopt an index that stands already: it makes its own.
 bool made_by_constraint(const IndexInfo& index) { return index.constraint_kind == "x"; }
@@ -75,6 +79,18 @@ bool constraint_exists(io::Connection& target, const TableInfo& table, const Ind
         .boolean(0, 0);
 }
 
+/// Chunks that were cut off leave their rows dead in the heap: more than half a chunk of them is
+/// worth a look at the whole table.
+void remove_dead_rows(io::Connection& target, const TablePlan& table) {
+    const auto dead = std::stod(target.query_value(
+        {"dead_rows",
+         "select pg_catalog.pg_stat_get_dead_tuples(pg_catalog.to_regclass($1))::text"},
+        {table.info.qualified()}));
+    const double chunk = table.info.row_estimate / static_cast<double>(table.chunks.size());
+    if (dead <= std::max(chunk / 2, kFewRows)) return;
+    target.execute({"vacuum_table", "vacuum " + table.info.qualified()});
+}
+
 }  // namespace
 
 void build_index(io::Connection& target, const TableInfo& table, const IndexInfo& index,
@@ -110,11 +126,19 @@ void make_indexes_and_keys(io::Connection& target, const TablePlan& table) {
 
 void finish_table(io::Connection& target, const TablePlan& table, const std::string& job) {
     io::failpoint(io::Failpoint::table_before_finish);
-    io::Transaction transaction(target);
-    make_indexes_and_keys(target, table);
-    if (const auto analyze = analyze_sql(table.info); !analyze.empty()) {
-        target.execute({"analyze", analyze});
+    {
+        io::Transaction transaction(target);
+        // The mark's commit, which follows, takes this one to the disk too.
+        target.execute({"commit_later", "set local synchronous_commit to off"});
+        make_indexes_and_keys(target, table);
+        if (const auto analyze = analyze_sql(table.info); !analyze.empty()) {
+            target.execute({"analyze", analyze});
+        }
+        transaction.commit();
     }
+    // ANALYZE has just estimated them anew, should a crash have made the server forget.
+    remove_dead_rows(target, table);
+    io::Transaction transaction(target);
     snapshot::mark_finished(target, job, table.number);
     transaction.commit();
     io::failpoint(io::Failpoint::table_after_finish);

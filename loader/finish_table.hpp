@@ -20,7 +20,8 @@ void build_index(io::Connection& target, const snapshot::TableInfo& table,
 /// Makes what is missing of the table's indexes and constraints, in the caller's transaction.
 void make_indexes_and_keys(io::Connection& target, const snapshot::TablePlan& table);
 
-/// What is still missing on the table, in one transaction of its own with the "finished" mark.
+/// What is still missing on the table, then the "finished" mark. Dead rows that chunks which were cut
+/// off have left are removed on the way. Requires: not in a transaction.
 void finish_table(io::Connection& target, const snapshot::TablePlan& table, const std::string& job);
 
 /// The same within the caller's transaction, for a table that was empty when that transaction

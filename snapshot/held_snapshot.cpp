@@ -53,6 +53,11 @@ void lock_tables(Connection& connection, const Tables& tables) {
     }
 }
 
+std::string export_from(Connection& connection) {
+    const auto& query = connection.server_major() >= 13 ? kExport : kExportBefore13;
+    return connection.query_row(query).string(0, 0);
+}
+
 }  // namespace
 
 HeldSnapshot::HeldSnapshot(const io::ConnInfo& server, const std::string& job,
@@ -67,8 +72,17 @@ HeldSnapshot::HeldSnapshot(const io::ConnInfo& server, const std::string& job,
     if (static_cast<long long>(present.oids.size()) < capacity / 2) {
         lock_tables(connection_, present);
     }
-    const auto& query = connection_.server_major() >= 13 ? kExport : kExportBefore13;
-    exported_ = connection_.query_row(query).string(0, 0);
+    exported_ = export_from(connection_);
+}
+
+HeldSnapshot::HeldSnapshot(Connection connection)
+    : connection_(std::move(connection)), exported_(export_from(connection_)) {}
+
+HeldSnapshot HeldSnapshot::share(const io::ConnInfo& server, const std::string& job,
+                                 const std::string& role, const std::string& exported,
+                                 const io::Interrupt& interrupt) {
+    return HeldSnapshot(
+        open_in_snapshot(server, {job, role, "UTF8", kLockTimeout, {}}, exported, interrupt));
 }
 
 Connection open_in_snapshot(const io::ConnInfo& server, const io::SessionSettings& settings,

@@ -19,12 +19,20 @@ class HeldSnapshot {
     HeldSnapshot(const io::ConnInfo& server, const std::string& job, const std::string& role,
                  const std::vector<std::string>& tables, const io::Interrupt& interrupt);
 
+    /// Holds the moment that another session exports beyond that session's end, without locks.
+    /// Throws: SnapshotLost, io::Error.
+    static HeldSnapshot share(const io::ConnInfo& server, const std::string& job,
+                              const std::string& role, const std::string& exported,
+                              const io::Interrupt& interrupt);
+
     /// What `set transaction snapshot` takes.
     const std::string& exported() const noexcept { return exported_; }
     /// The session itself, in the snapshot's transaction.
     io::Connection& connection() { return connection_; }
 
   private:
+    explicit HeldSnapshot(io::Connection connection);
+
     io::Connection connection_;
     std::string exported_;
 };

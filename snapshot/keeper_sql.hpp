@@ -70,7 +70,17 @@ inline constexpr io::Query kWaitingForUs{"waiting_for_us", R"sql(
         or a.state <> 'active'
         or a.wait_event_type = 'Client'
 )sql"};
-inline constexpr std::array kKeeperQueries = {kExport, kExistingTables, kExclusiveLocks, kWaits,
-                                              kWaitingForUs};
+
+/// $1 a table's OID. Row: whether the snapshot that this transaction sees knows the file that the
+/// table is now; if not, it was truncated or rewritten since, and looks empty. Of no use without a
+/// lock on it.
+inline constexpr io::Query kSameFile{"same_file", R"sql(
+    select c.relfilenode is not distinct from pg_catalog.pg_relation_filenode(c.oid)
+      from pg_catalog.pg_class as c
+     where c.oid = $1::pg_catalog.oid
+)sql"};
+
+inline constexpr std::array kKeeperQueries = {kExport, kExistingTables, kExclusiveLocks,
+                                              kWaits,  kWaitingForUs,   kSameFile};
 
 }  // namespace pghaul::snapshot

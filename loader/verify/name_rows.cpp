@@ -69,7 +69,8 @@ std::vector<ReadItem> items_of(const VerifyTable& table, const std::vector<RowPl
                      const auto place = place_of(io::take_field(fields));
                      rows[place] = read_row(fields, table);
                  }
-             }}};
+             },
+             &table.plan->info}};
 }
 
 void fill_in(const VerifyTable& table, const NamedRows& source, const NamedRows& target,
@@ -105,6 +106,7 @@ void name_in(Readers& readers, const std::string& encoding, const VerifyTable& t
     NamedRows source;
     NamedRows target;
     readers.run(items_of(table, ours, encoding, source), items_of(table, theirs, encoding, target));
+    if (readers.truncated(table.plan->info)) return;
     for (auto& row : rows) fill_in(table, source, target, row);
 }
 

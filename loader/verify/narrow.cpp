@@ -57,7 +57,8 @@ ReadItem round_item(const Dialect& dialect, const Unit& unit, const std::string&
                 }
                 const std::lock_guard guard(mutex);
                 for (const auto& [hash, one] : mine) seen[hash].add(one);
-            }};
+            },
+            &unit.table->plan->info};
 }
 
 std::vector<Unequal> read_round(Readers& readers, const Dialect& dialect, const Unit& unit,

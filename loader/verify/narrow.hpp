@@ -41,7 +41,8 @@ void find_differing_rows(Readers& readers, const Dialect& dialect, const Unit& u
                          const std::vector<DifferingBucket>& buckets, const NarrowLimits& limits,
                          TableDifferences& differences);
 
-/// Looks the named rows up: their keys, and which columns differ.
+/// Looks the named rows up: their keys, and which columns differ. A table that was truncated on the
+/// source is left as it is.
 void name_rows(Readers& readers, const Dialect& dialect, const VerifyTable& table,
                std::vector<RowDifference>& rows);
 

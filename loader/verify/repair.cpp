@@ -15,6 +15,7 @@
 #include "loader/copy_chunk.hpp"
 #include "loader/large_objects.hpp"
 #include "loader/sequences.hpp"
+#include "loader/verify/brief_lock.hpp"
 #include "loader/verify/narrow.hpp"
 #include "loader/verify/verify_sql.hpp"
 #include "snapshot/held_snapshot.hpp"
@@ -46,9 +47,7 @@ class Repair {
           plan_(plan),
           options_(options),
           readers_(setup),
-          source_(snapshot::open_in_snapshot(setup.source,
-                                             {setup.job, "repair", "UTF8", kLockTimeout, {}},
-                                             setup.moment.source_snapshot, setup.interrupt)),
+          source_(source_of(setup)),
           target_(Connection::open(
               setup.target,
               {setup.job, "repair", "UTF8", kLockTimeout, {{"synchronous_commit", "on"}}},
@@ -80,8 +79,17 @@ class Repair {
     }
 
   private:
+    Connection& source_of(const VerifySetup& setup) {
+        if (setup.source_session != nullptr) return *setup.source_session;
+        own_source_.emplace(snapshot::open_in_snapshot(
+            setup.source, {setup.job, "repair", "UTF8", kLockTimeout, {}},
+            setup.moment.source_snapshot, setup.interrupt));
+        return *own_source_;
+    }
+
     void mend(const TableDifferences& differences) {
         const auto& table = *differences.table;
+        lock_source(table.info);
         // Addresses of the snapshot that was compared are those of the rows now, or of none.
         const auto places = places_to_delete(differences);
         io::Transaction transaction(target_);
@@ -101,8 +109,19 @@ class Repair {
             done_.rows_inserted += static_cast<std::int64_t>(missing.size());
         }
         transaction.commit();
+        if (source_lock_) source_lock_->release();
         done_.rows_deleted += static_cast<std::int64_t>(places.size());
         ++done_.tables;
+    }
+
+    /// What is truncated now would look as if its rows were gone.
+    void lock_source(const snapshot::TableInfo& table) {
+        if (!setup_.lock_briefly) return;
+        source_lock_.emplace(source_, table);
+        if (source_lock_->same_file()) return;
+        throw Error("the table was truncated or rewritten on the source since it was compared")
+            .exit_code(io::ExitCode::stopped)
+            .hint("run pghaul verify --repair again");
     }
 
     void refuse_triggers(const snapshot::TableInfo& table) {
@@ -233,8 +252,10 @@ class Repair {
     const snapshot::Plan& plan_;
     const RepairOptions& options_;
     Readers readers_;
-    Connection source_;
+    std::optional<Connection> own_source_;
+    Connection& source_;
     Connection target_;
+    std::optional<BriefLock> source_lock_;
     Dialect dialect_;
     /// Of the target's session.
     std::string role_ = "origin";

@@ -24,6 +24,14 @@ struct RepairResult {
     std::int64_t rows_inserted = 0;
     std::int64_t sequences = 0;
     std::int64_t large_objects = 0;
+
+    void add(const RepairResult& other) {
+        tables += other.tables;
+        rows_deleted += other.rows_deleted;
+        rows_inserted += other.rows_inserted;
+        sequences += other.sequences;
+        large_objects += other.large_objects;
+    }
 };
 
 /// Requires: result comes from verify() with for_repair and the same moment.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -90,6 +91,10 @@ struct VerifyResult {
     std::int64_t large_objects = 0;
     double seconds = 0;
 
+    /// Truncated or rewritten on the source while they were compared, so nothing is known of them;
+    /// they are not among the tables that were compared. Only with VerifySetup::lock_briefly.
+    std::vector<const snapshot::TablePlan*> truncated;
+
     // What differs:
     std::vector<TableDifferences> differing_tables;
     std::vector<SequenceDifference> differing_sequences;
@@ -100,6 +105,24 @@ struct VerifyResult {
             static_cast<std::int64_t>(differing_sequences.size() + differing_objects.size());
         for (const auto& table : differing_tables) count += table.count();
         return count;
+    }
+    /// Takes in what was found of other tables.
+    void add(VerifyResult other) {
+        tables += other.tables;
+        ranges += other.ranges;
+        ranges_in_all += other.ranges_in_all;
+        rows += other.rows;
+        bytes += other.bytes;
+        sequences += other.sequences;
+        large_objects += other.large_objects;
+        seconds += other.seconds;
+        const auto append = [](auto& to, auto& from) {
+            to.insert(to.end(), std::make_move_iterator(from.begin()),
+                      std::make_move_iterator(from.end()));
+        };
+        append(differing_tables, other.differing_tables);
+        append(differing_sequences, other.differing_sequences);
+        append(differing_objects, other.differing_objects);
     }
     bool exact() const {
         for (const auto& table : differing_tables) {

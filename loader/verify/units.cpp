@@ -171,12 +171,15 @@ std::array<std::vector<std::string>, 2> Unit::pieces_of(std::size_t interval) co
     return {std::vector{condition}, std::vector{condition}};
 }
 
-std::vector<Unit> cut_into_units(Connection& source, Connection& target,
-                                 const std::vector<VerifyTable>& tables, bool small_ranges) {
-    Cutter cutter(source, target, small_ranges);
+std::vector<Unit> cut_into_units(Readers& readers, const std::vector<VerifyTable>& tables,
+                                 bool small_ranges) {
+    auto& target = readers.session(Side::target);
     std::vector<Unit> units;
     for (const auto& table : tables) {
-        if (table.problems.empty()) cutter.cut_table(table, units);
+        if (!table.problems.empty()) continue;
+        readers.with_source(table.plan->info, [&](Connection& source) {
+            Cutter(source, target, small_ranges).cut_table(table, units);
+        });
     }
     return units;
 }

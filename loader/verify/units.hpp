@@ -13,9 +13,9 @@
 #include <string_view>
 #include <vector>
 
-#include "io/connection.hpp"
 #include "io/row_hash.hpp"
 #include "loader/verify/key_intervals.hpp"
+#include "loader/verify/readers.hpp"
 #include "loader/verify/tables.hpp"
 
 namespace pghaul::loader {
@@ -47,8 +47,8 @@ struct Unit {
 };
 
 /// Cuts the tables into units. small_ranges: into small ranges of the key where that is possible,
-/// so that a sample of them is one of rows too.
-std::vector<Unit> cut_into_units(io::Connection& source, io::Connection& target,
-                                 const std::vector<VerifyTable>& tables, bool small_ranges);
+/// so that a sample of them is one of rows too. Tables that were truncated are left out.
+std::vector<Unit> cut_into_units(Readers& readers, const std::vector<VerifyTable>& tables,
+                                 bool small_ranges);
 
 }  // namespace pghaul::loader

@@ -39,6 +39,7 @@ class Verification {
         compare_units();
         compare_others();
         find_rows();
+        name_truncated();
         result_.seconds =
             std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
         return std::move(result_);
@@ -51,7 +52,12 @@ class Verification {
         dialect_ = dialect_of(source, target);
         readers_.speak(dialect_);
         tables_ = describe_tables(source, target, plan_.tables);
-        units_ = cut_into_units(source, target, tables_, options_.sample_percent.has_value());
+        if (!options_.tables.empty()) {
+            std::erase_if(tables_, [&](const auto& table) {
+                return !options_.tables.contains(table.plan->number);
+            });
+        }
+        units_ = cut_into_units(readers_, tables_, options_.sample_percent.has_value());
         result_.ranges_in_all = static_cast<std::int64_t>(units_.size());
         if (options_.sample_percent) take_sample();
         result_.ranges = static_cast<std::int64_t>(units_.size());
@@ -114,7 +120,8 @@ class Verification {
                     }
                     if (side == 0) source_bytes_ += static_cast<std::int64_t>(reader.bytes());
                     add(state, side, std::move(sums));
-                }};
+                },
+                &unit.table->plan->info};
     }
 
     static void add(UnitState& state, std::size_t side, std::vector<io::RowSum> sums) {
@@ -143,6 +150,7 @@ class Verification {
     void count_tables() {
         std::map<const VerifyTable*, int> compared;
         for (std::size_t i = 0; i < units_.size(); ++i) {
+            if (truncated(units_[i])) continue;
             result_.rows += states_[i].rows[0];
             ++compared[units_[i].table];
         }
@@ -153,6 +161,7 @@ class Verification {
     // --- what is no row ---
 
     void compare_others() {
+        if (!options_.tables.empty()) return;
         if (options_.sequences) {
             result_.differing_sequences = compare_sequences(
                 readers_.session(Side::source), readers_.session(Side::target), plan_.sequences);
@@ -172,7 +181,7 @@ class Verification {
         limits.named = options_.named_per_table;
         limits.keep_all = options_.for_repair;
         for (std::size_t i = 0; i < units_.size(); ++i) {
-            if (states_[i].differing.empty()) continue;
+            if (states_[i].differing.empty() || truncated(units_[i])) continue;
             auto& differences = differences_[units_[i].table];
             differences.table = units_[i].table->plan;
             find_differing_rows(readers_, dialect_, units_[i], states_[i].differing, limits,
@@ -190,7 +199,16 @@ class Verification {
             if (!found->second.named.empty()) {
                 name_rows(readers_, dialect_, table, found->second.named);
             }
+            if (readers_.truncated(table.plan->info)) continue;
             result_.differing_tables.push_back(std::move(found->second));
+        }
+    }
+
+    bool truncated(const Unit& unit) const { return readers_.truncated(unit.table->plan->info); }
+
+    void name_truncated() {
+        for (const auto& table : tables_) {
+            if (readers_.truncated(table.plan->info)) result_.truncated.push_back(table.plan);
         }
     }
 

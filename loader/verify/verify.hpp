@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 
 #include "loader/verify/readers.hpp"
 #include "loader/verify/result.hpp"
@@ -14,6 +15,8 @@
 namespace pghaul::loader {
 
 struct VerifyOptions {
+    /// Of the plan only these tables, by number, and nothing that is no table; empty: everything.
+    std::set<int> tables;
     /// Compare about so many of a hundred ranges, chosen by the seed; empty: all.
     std::optional<double> sample_percent;
     std::uint64_t seed = 0;

@@ -71,10 +71,19 @@ inline constexpr io::Query kFiringTriggers{"firing_triggers", R"sql(
      limit 1
 )sql"};
 
+/// $1 setting, $2 value, until the transaction ends; does nothing on a server that does not know
+/// it.
+inline constexpr io::Query kSetKnown{"set_known", R"sql(
+    select pg_catalog.set_config(s.name, $2, true)
+      from pg_catalog.pg_settings as s
+     where s.name = $1
+)sql"};
+
 inline constexpr std::array kVerifyQueries = {
     kDescribeTables,
     kExistingSequences,
     kFiringTriggers,
+    kSetKnown,
 };
 
 }  // namespace pghaul::loader

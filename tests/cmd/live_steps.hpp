@@ -45,7 +45,7 @@ class Writers {
   public:
     struct Manner {
         unsigned seed = 0;
-        std::chrono::milliseconds pause{0};  // after each piece
+        std::chrono::milliseconds pause{5};  // after each piece
         std::chrono::milliseconds lock_timeout{5000};
         /// Connects again when a session is lost; else that ends the test.
         bool reconnects = false;

@@ -72,6 +72,63 @@ TEST_F(Prove, ARowThatChangesOnTheTargetBeforeItIsReadBackIsNamed) {
     }
 }
 
+/// The application truncates two tables while a comparison stands before a third, and waits for
+/// none.
+TEST_F(Prove, AComparisonHoldsUpNoTruncationAndLooksAgain) {
+    const auto pair = live_pair(As::owner, kTables);
+    ASSERT_TRUE(exited(run_live(pair), 0));
+    const auto compare = [&](const Arguments& command) {
+        Holder holder(pair.source, "begin; lock table public.large in access exclusive mode");
+        Arguments arguments = command;
+        for (const auto& one : {"--source", pair.source.c_str(), "--target", pair.target.c_str(),
+                                "--progress", "none", "-j", "2"}) {
+            arguments.emplace_back(one);
+        }
+        ChildProcess child(arguments);
+        EXPECT_TRUE(eventually([&] {
+            return pair.source_sql("select count(*) > 0 from pg_locks where not granted;") == "t";
+        }));
+        pair.source_sql(
+            "set lock_timeout = '2s'; truncate small; insert into small values (1, 's', 1);"
+            "truncate keyless; insert into keyless values (1, 'k'), (1, 'k');");
+        holder.let_go();
+        const auto ended = child.wait(std::chrono::seconds(60));
+        EXPECT_TRUE(ended) << "it waits for ever";
+        return ended ? *ended : ProcessResult{};
+    };
+    const auto verified = compare({PGHAUL_PROGRAM, "verify"});
+    EXPECT_TRUE(exited(verified, 0));
+    EXPECT_TRUE(holds(verified.out, "compared 3 tables, 20,003 rows, "));
+    const auto proven = compare({PGHAUL_PROGRAM, "run", "--verify", "full"});
+    EXPECT_TRUE(exited(proven, 0));
+    EXPECT_EQ(proofs(pair), "compared");
+    EXPECT_TRUE(same_rows(pair));
+}
+
+/// Found by rounds of faults: there is no moment at which such a table can be read without a lock.
+TEST_F(Prove, ATableThatIsTruncatedAllTheTimeIsComparedAndMendedToo) {
+    const auto pair = live_pair(As::owner, std::string(kTables) +
+                                               "create table queue (id serial primary key, v int);"
+                                               "create table busy (id int); insert into busy "
+                                               "values (1);");
+    ASSERT_TRUE(exited(run_live(pair, {"--verify", "none"}), 0));
+    Writers writers(pair.source,
+                    {"truncate queue; insert into queue (v) select # from generate_series(1, 50)",
+                     "begin; truncate busy; insert into busy values (#); truncate queue; commit"},
+                    {.pause = std::chrono::milliseconds(2)});
+    writers.await(2);
+    as_superuser(pair).target_sql("delete from small where id = 5;");
+    const auto found_one = verify(pair);
+    EXPECT_TRUE(exited(found_one, 4));
+    EXPECT_EQ(found(found_one), Lines{"public.small: id=5 is missing on the target"});
+    EXPECT_TRUE(holds(found_one.out, "compared 5 tables, "));
+    EXPECT_TRUE(exited(verify(as_superuser(pair), {"--repair"}), 0));
+    EXPECT_TRUE(exited(run_live(pair, {"--verify", "full"}), 0));
+    writers.stop();
+    EXPECT_TRUE(exited(follow(pair), 0));
+    EXPECT_TRUE(same_rows(pair));
+}
+
 TEST_F(Prove, CutoverRefusesWhileADifferenceStands) {
     const auto pair = live_pair(As::owner, kTables);
     ASSERT_TRUE(exited(run_live(pair), 0));

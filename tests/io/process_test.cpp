@@ -83,6 +83,24 @@ TEST(Process, IsEndedWhenInterrupted) {
     EXPECT_NE(::kill(std::stoi(read_file(pid_file)), 0), 0) << "the child is still there";
 }
 
+TEST(Process, IsEndedWhenItNeitherSpeaksNorWorks) {
+    const Interrupt interrupt;
+    const auto run = [&](const std::string& script) {
+        return run_process({"/bin/sh", "-c", script}, {}, interrupt, milliseconds(1500));
+    };
+    EXPECT_EQ(run("for i in 1 2 3 4; do echo $i; sleep 0.5; done").exit_code, 0);
+    EXPECT_EQ(run("end=$(($(date +%s) + 4)); while [ $(date +%s) -lt $end ]; do :; done").exit_code,
+              0);
+    try {
+        run("echo begun; exec sleep 60");
+        FAIL();
+    } catch (const Error& error) {
+        EXPECT_NE(std::string(error.what()).find("/bin/sh has not moved"), std::string::npos);
+        EXPECT_TRUE(error.retryable());
+        EXPECT_FALSE(error.hint().empty());
+    }
+}
+
 TEST(Process, IsNotStartedAfterAnInterrupt) {
     Interrupt interrupt;
     interrupt.fire();

@@ -153,5 +153,24 @@ TEST_F(FinishLeaf, PutsAnIndexIntoItsTablespace) {
         "i My Space, j -");
 }
 
+TEST_F(FinishTable, RemovesTheDeadRowsOfChunksThatWereCutOff) {
+    on_both("create table many (id int primary key, v text);");
+    on_source("insert into many select i, i from generate_series(1, 20000) i; analyze many");
+    on_target("insert into many select i, i from generate_series(1, 20000) i");
+    on_target("create extension pgstattuple");
+    plan_.tables[0] = plan_of("many", 4);
+    const auto dead = [&] {
+        return ask_target("select dead_tuple_count from pgstattuple('many')");
+    };
+    on_target("begin; insert into many select -i, i from generate_series(1, 2000) i; rollback");
+    finish();
+    EXPECT_EQ(dead(), "2000") << "less than half a chunk is not worth a look at the table";
+    on_target("begin; insert into many select -i, i from generate_series(1, 2000) i; rollback");
+    target_->execute({"forget", "select pg_catalog.pg_stat_reset()"});  // as a crash would
+    finish();
+    EXPECT_EQ(dead(), "0");
+    EXPECT_EQ(ask_target("select count(*) from many"), "20000");
+}
+
 }  // namespace
 }  // namespace pghaul::loader

@@ -162,7 +162,7 @@ class NarrowTest : public VerifyTest {
         auto& source = readers.session(Side::source);
         auto& target = readers.session(Side::target);
         const auto tables = describe_tables(source, target, plan_.tables);
-        auto unit = cut_into_units(source, target, tables, false).at(0);
+        auto unit = cut_into_units(readers, tables, false).at(0);
         unit.buckets = 4;
         unit.intervals = KeyIntervals(source, tables[0].range_key.front(), bounds);
         const auto rows = 2 * 60000 / static_cast<std::int64_t>(unit.all_buckets());

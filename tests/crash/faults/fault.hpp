@@ -65,8 +65,8 @@ class Fault {
 
     /// Most strikes of one round.
     virtual int most_strikes() const { return 3; }
-    /// What pghaul is to be started with while strikes are left.
-    virtual Environment environment() { return {}; }
+    /// What that command is to be started with while strikes are left.
+    virtual Environment environment(const std::string& /*command*/) { return {}; }
     /// Does it now. Returns: what was done; empty: there was nothing to hit, ask again.
     virtual std::string strike(ChildProcess& child) = 0;
     /// Called every few milliseconds while pghaul runs.

@@ -18,16 +18,23 @@ class Kill : public Fault {
     }
 };
 
-/// At a place that a seed chose, at the pass it chose; another place after each hit.
+/// Whether a command passes a place in the course of a job.
+bool passes(const std::string& command, const std::string& place) {
+    if (place == "capture_removed") return command == "drop";
+    if (place.starts_with("cutover_")) return command == "cutover";
+    if (place.starts_with("window_")) return command != "drop";
+    return command == "run";
+}
+
+/// At a place that a seed chose, at the pass it chose; another place at each start.
 class AtFailpoint : public Fault {
   public:
-    AtFailpoint(const Field& field, bool kills) : Fault(field), kills_(kills) { choose(); }
+    AtFailpoint(const Field& field, bool kills) : Fault(field), kills_(kills) {}
     int most_strikes() const override { return 4; }
     std::string strike(ChildProcess&) override { return {}; }
 
-    Environment environment() override {
-        // Not passed by the command before: then perhaps never, so choose again.
-        if (offered_++ > 0) choose();
+    Environment environment(const std::string& command) override {
+        choose(command);
         return {{"PGHAUL_FAILPOINTS", setting_}};
     }
 
@@ -43,19 +50,20 @@ class AtFailpoint : public Fault {
     }
 
   private:
-    void choose() {
-        name_ = io::failpoint_name(
-            static_cast<io::Failpoint>(draw(static_cast<int>(io::Failpoint::count_))));
+    void choose(const std::string& command) {
+        do {
+            name_ = io::failpoint_name(
+                static_cast<io::Failpoint>(draw(static_cast<int>(io::Failpoint::count_))));
+        } while (!passes(command, name_));
         // Most places are passed once a run; some by every chunk and window.
         const bool often = name_.starts_with("copy_") || name_.starts_with("window_") ||
                            name_.starts_with("table_") || name_ == "capture_installed";
-        const int pass = often ? draw_between(1, 12) : 1;
+        const int pass = often ? draw_between(1, command == "run" ? 8 : 2) : 1;
         const char* action = kills_ ? "kill" : draw(3) == 0 ? "fail" : "error";
         setting_ = fmt::format("{}={}@{}", name_, action, pass);
     }
 
     const bool kills_;
-    int offered_ = 0;
     std::string name_;
     std::string setting_;
 };

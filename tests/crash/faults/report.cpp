@@ -26,6 +26,7 @@ void Report::add(const RoundResult& result) {
     faults_ += result.faults;
     if (!result.failure.empty()) ++failures_;
     ++row.rounds;
+    if (!result.failure.empty()) ++row.failed;
     row.faults += result.faults;
     row.reruns += result.reruns;
     row.lost += result.differences.lost;
@@ -39,22 +40,23 @@ void Report::add(const RoundResult& result) {
 
 std::string Report::table() const {
     std::string text =
-        "| fault | rounds | faults | reruns | rows lost | rows doubled | rows sent, worst | dead "
-        "rows left, worst |\n|---|---|---|---|---|---|---|---|\n";
+        "| fault | rounds | failed | faults | reruns | rows lost | rows doubled | rows sent, worst "
+        "| dead rows left, worst |\n|---|---|---|---|---|---|---|---|---|\n";
     Row all;
     for (int i = 0; i < kKinds; ++i) {
         const auto& row = rows_[static_cast<std::size_t>(i)];
         const auto title = title_of(static_cast<Kind>(i));
         if (row.rounds == 0) {
             if (!row.skipped.empty()) {
-                text += fmt::format("| {} | not played: {} | | | | | | |\n", title, row.skipped);
+                text += fmt::format("| {} | not played: {} | | | | | | | |\n", title, row.skipped);
             }
             continue;
         }
-        text += fmt::format("| {} | {} | {} | {} | {} | {} | {:.2f} times | {:.1f} % |\n", title,
-                            row.rounds, row.faults, row.reruns, row.lost, row.doubled,
-                            row.worst_sent, row.worst_dead * 100);
+        text += fmt::format("| {} | {} | {} | {} | {} | {} | {} | {:.2f} times | {:.1f} % |\n",
+                            title, row.rounds, row.failed, row.faults, row.reruns, row.lost,
+                            row.doubled, row.worst_sent, row.worst_dead * 100);
         all.rounds += row.rounds;
+        all.failed += row.failed;
         all.faults += row.faults;
         all.reruns += row.reruns;
         all.lost += row.lost;
@@ -62,8 +64,8 @@ std::string Report::table() const {
         all.worst_sent = std::max(all.worst_sent, row.worst_sent);
         all.worst_dead = std::max(all.worst_dead, row.worst_dead);
     }
-    return text + fmt::format("| all | {} | {} | {} | {} | {} | {:.2f} times | {:.1f} % |\n",
-                              all.rounds, all.faults, all.reruns, all.lost, all.doubled,
+    return text + fmt::format("| all | {} | {} | {} | {} | {} | {} | {:.2f} times | {:.1f} % |\n",
+                              all.rounds, all.failed, all.faults, all.reruns, all.lost, all.doubled,
                               all.worst_sent, all.worst_dead * 100);
 }
 

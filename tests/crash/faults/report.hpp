@@ -25,6 +25,7 @@ class Report {
   private:
     struct Row {
         int rounds = 0;
+        int failed = 0;
         int faults = 0;
         int reruns = 0;
         long lost = 0;

@@ -158,7 +158,7 @@ class Round {
         Environment env = {{"TMPDIR", temp_.path()},
                            {"PGHAUL_FAULTS_ROUND", marker_.substr(marker_.find('=') + 1)}};
         if (result_.kind == Kind::clock_jump) env.merge(arena_.clock().environment());
-        if (command.strikes > 0) env.merge(fault_->environment());
+        if (command.strikes > 0) env.merge(fault_->environment(command.name));
 
         const auto begin = SteadyClock::now();
         const int before = result_.faults;
@@ -235,6 +235,7 @@ class Round {
         const auto loaded = std::stod(
             ends_.target.sql("select sum(rows) from pghaul.chunk where loaded_at is not null;"));
         result_.sent_ratio = static_cast<double>(rows_sent) / loaded;
+        chunk_rows_ = std::stol(ends_.target.sql("select max(rows) from pghaul.chunk;"));
         hold(result_.sent_ratio <= kMostSent,
              fmt::format("rows were sent {:.2f} times", result_.sent_ratio));
     }
@@ -255,6 +256,9 @@ class Round {
         none(files_left(temp_.path()), "temporary files");
         none(objects_left(ends_), "objects or differences of the schema");
         result_.waste = waste_of(ends_);
+        hold(result_.waste.dead_rows <= chunk_rows_,
+             fmt::format("{} dead rows left, more than the {} of a chunk", result_.waste.dead_rows,
+                         chunk_rows_));
     }
 
     static void hold(bool right, const std::string& what) {
@@ -276,6 +280,7 @@ class Round {
     RoundResult result_;
     std::unique_ptr<Fault> fault_;
     std::vector<Command> commands_;
+    long chunk_rows_ = 0;
     milliseconds pause_{0};
     bool writers_wrote_ = false;
 };
