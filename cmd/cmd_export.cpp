@@ -50,7 +50,7 @@ io::ExitCode run_export(const Options& options, io::Interrupt& interrupt) {
     spdlog::info("{}", options.effective());
     io::RunProgress progress;
     ExportResult result;
-    in_session(options, interrupt, progress, options.job,
+    in_session(options, interrupt, progress, export_sessions(options.job),
                "run the same command again; files that are sealed stay where that is one image",
                [&] { result = export_image(options, interrupt, progress); });
     if (options.json) {

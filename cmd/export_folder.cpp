@@ -52,9 +52,19 @@ auto naming(const std::string& name, Read read) {
     }
 }
 
+/// Throws: io::Error where that can't even be told.
+bool is_there(const std::string& path) {
+    std::error_code fault;
+    const bool there = fs::exists(path, fault);
+    if (fault)
+        throw Error("cannot look at " + path + ": " + fault.message())
+            .hint("may this user read that folder?");
+    return there;
+}
+
 std::string read_checked(const std::string& path, const std::string& checksum) {
     return naming(path, [&] {
-        if (!fs::exists(path)) throw Error("the export's file is missing");
+        if (!is_there(path)) throw Error("the export's file is missing");
         auto text = io::read_file(path);
         if (io::checksum_text(text) != checksum) throw Error("the export's file is damaged");
         return text;
@@ -97,14 +107,14 @@ ExportFolder::ExportFolder(const std::string& folder) {
             .hint("wait for it, or name another folder");
     }
     path_ = fs::canonical(folder).string();
-    if (!fs::exists(file(loader::kJobFile))) refuse_other_files(path_);
+    if (!is_there(file(loader::kJobFile))) refuse_other_files(path_);
     // What is in it are users' rows, whoever made the folder.
     ::chmod(path_.c_str(), 0700);
     io::remove_unsealed(path_);
 }
 
 std::optional<std::string> ExportFolder::read(const char* name) const {
-    if (!fs::exists(file(name))) return std::nullopt;
+    if (!is_there(file(name))) return std::nullopt;
     return io::read_file(file(name));
 }
 
@@ -155,8 +165,8 @@ Exported read_export(const std::string& folder) {
     Exported exported;
     exported.folder = folder;
     const auto path = [&](const char* name) { return folder + "/" + name; };
-    if (!fs::exists(path(loader::kManifestFile))) {
-        const bool begun = fs::exists(path(loader::kJobFile));
+    if (!is_there(path(loader::kManifestFile))) {
+        const bool begun = is_there(path(loader::kJobFile));
         throw Error(begun ? "the export in " + folder + " is not finished: it has no manifest.json"
                           : folder + " holds no export: it has no manifest.json")
             .hint(begun ? "run the same pghaul export again to finish it, or bring manifest.json"

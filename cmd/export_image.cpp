@@ -4,8 +4,10 @@
 #include <oneapi/tbb/global_control.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <set>
 #include <thread>
@@ -58,6 +60,7 @@ class Export {
           interrupt_(interrupt),
           progress_(progress),
           source_(io::ConnInfo::parse(options.source)),
+          session_job_(export_sessions(options.job)),
           capture_(!options.no_capture),
           threads_(tbb::global_control::max_allowed_parallelism,
                    static_cast<std::size_t>(2 * options.jobs + 1)),
@@ -86,7 +89,7 @@ class Export {
 
   private:
     Connection open(const std::string& role) const {
-        return Connection::open(source_, {options_.job, role, "UTF8", std::chrono::seconds(60), {}},
+        return Connection::open(source_, {session_job_, role, "UTF8", std::chrono::seconds(60), {}},
                                 interrupt_);
     }
 
@@ -110,7 +113,7 @@ class Export {
         } else {
             begin_anew();
         }
-        snapshot::end_leftover_sessions(source, options_.job, interrupt_);
+        snapshot::end_leftover_sessions(source, session_job_, interrupt_);
         const auto chosen = snapshot::select_relations(source, options_.selection);
         const auto hazards =
             source_hazards(source, options_, snapshot::read_catalog(source, chosen));
@@ -188,7 +191,7 @@ class Export {
 
     void export_from_one_snapshot() {
         begin("snapshot");
-        snapshot::Keeper keeper(source_, options_.job, options_.selection, !capture_, interrupt_);
+        snapshot::Keeper keeper(source_, session_job_, options_.selection, !capture_, interrupt_);
         if (capture_) {
             // Invariant 1. A table made since then is captured now, for a newer snapshot.
             auto source = open("capture");
@@ -225,7 +228,7 @@ class Export {
         auto& source = keeper.connection();
         folder_.store_schema(loader::dump_schema(
             facts_.tools, source_, keeper.exported(),
-            {options_.selection, false, false, false, options_.job}, interrupt_));
+            {options_.selection, false, false, false, session_job_}, interrupt_));
         plan_.note = note_;
         plan_.source_major = source.server_major();
         plan_.dump_major = facts_.tools.major;
@@ -278,7 +281,7 @@ class Export {
     void run_streams(loader::WorkQueue& queue, const std::string& exported) {
         std::mutex mutex;
         const loader::ExportSetup setup{
-            {source_, plan_.plan, exported, options_.job, interrupt_},
+            {source_, plan_.plan, exported, session_job_, interrupt_},
             {folder_.path(), note_.export_id, static_cast<int>(plan_.snapshots.size())},
             progress_,
             truncated_since(plan_.snapshots.back()),
@@ -347,6 +350,7 @@ class Export {
     io::Interrupt& interrupt_;
     io::RunProgress& progress_;
     const io::ConnInfo source_;
+    const std::string session_job_;
     const bool capture_;
     const tbb::global_control threads_;
     ExportFolder folder_;
@@ -360,6 +364,8 @@ class Export {
 };
 
 }  // namespace
+
+std::string export_sessions(const std::string& job) { return job + "+export"; }
 
 ExportResult export_image(const Options& options, io::Interrupt& interrupt,
                           io::RunProgress& progress) {

@@ -27,6 +27,9 @@ struct ExportResult {
     std::vector<StepTime> steps;
 };
 
+/// As which job's its sessions are shown: a run of a job with the same name leaves them alone.
+std::string export_sessions(const std::string& job);
+
 /// Exports from wherever the folder stands to its manifest.
 /// Throws: io::Error with the exit code of the contract.
 ExportResult export_image(const Options& options, io::Interrupt& interrupt,

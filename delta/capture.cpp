@@ -158,7 +158,10 @@ CaptureSite make_site(Connection& source, const std::string& job, const std::str
         return *site;
     }
     const auto owner = owner_of(source, *site);
-    if (owner.job_id == job_id) return *site;
+    if (captures_for(owner, job_id)) {
+        claim_site(source, *site, job_id, target);
+        return *site;
+    }
     throw Error(fmt::format("another job named {} captures this source, for the target {}", job,
                             owner.target))
         .exit_code(ExitCode::no_go)

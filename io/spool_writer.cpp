@@ -19,9 +19,8 @@ namespace fs = std::filesystem;
 Error cannot(const std::string& what, const std::string& path) {
     const int reason = errno;
     Error error("cannot " + what + " " + path + ": " + std::strerror(reason));
-    error.hint(reason == ENOSPC || reason == EDQUOT
-                   ? "free space in the spool's folder; what is loaded stays loaded"
-                   : "may this user write in the spool's folder?");
+    error.hint(reason == ENOSPC || reason == EDQUOT ? "free space there, then run again"
+                                                    : "may this user write there?");
     return error;
 }
 
