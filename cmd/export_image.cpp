@@ -15,6 +15,7 @@
 #include "cmd/earlier_copy.hpp"
 #include "cmd/export_folder.hpp"
 #include "cmd/hazards.hpp"
+#include "cmd/image.hpp"
 #include "cmd/job_claim.hpp"
 #include "cmd/live.hpp"
 #include "cmd/retry.hpp"
@@ -177,7 +178,7 @@ class Export {
     }
 
     void go_on_without(const snapshot::SnapshotLost& lost, int attempt) {
-        const bool mixes = !capture_ && !options_.source_is_quiet;
+        const bool mixes = !capture_ && !options_.source_is_quiet && !done_so_far().empty();
         if (mixes || attempt == kSnapshotsPerRun) {
             throw Error(lost.what())
                 .exit_code(ExitCode::stopped)
@@ -226,9 +227,10 @@ class Export {
 
     void make_plan(snapshot::Keeper& keeper) {
         auto& source = keeper.connection();
-        folder_.store_schema(loader::dump_schema(
-            facts_.tools, source_, keeper.exported(),
-            {options_.selection, false, false, false, session_job_}, interrupt_));
+        loader::SchemaOptions all;
+        all.selection = options_.selection;
+        all.job = session_job_;
+        folder_.store_schema(dump_schema(keeper, facts_.tools, source_, all, interrupt_));
         plan_.note = note_;
         plan_.source_major = source.server_major();
         plan_.dump_major = facts_.tools.major;

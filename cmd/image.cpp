@@ -131,8 +131,8 @@ class Image {
 
     void make_plan(snapshot::Keeper& keeper) {
         const auto& options = run_.options;
-        run_.schema_archive = loader::dump_schema(run_.facts.tools, run_.source, keeper.exported(),
-                                                  run_.schema_options(), run_.interrupt);
+        run_.schema_archive = dump_schema(keeper, run_.facts.tools, run_.source,
+                                          run_.schema_options(), run_.interrupt);
         run_.plan =
             snapshot::make_plan(keeper.connection(), std::move(keeper.catalog()),
                                 {options.jobs, options.chunk_bytes, options.format, options.freeze,
@@ -223,6 +223,18 @@ class Image {
 };
 
 }  // namespace
+
+std::string dump_schema(snapshot::Keeper& keeper, const loader::DumpTools& tools,
+                        const io::ConnInfo& source, const loader::SchemaOptions& options,
+                        const io::Interrupt& interrupt) {
+    try {
+        return loader::dump_schema(tools, source, keeper.exported(), options, interrupt);
+    } catch (const io::Error& error) {
+        // pg_dump says in words of the server's language why it failed, so the keeper is asked.
+        if (keeper.is_held()) throw;
+        throw snapshot::SnapshotLost(error.what());
+    }
+}
 
 void copy_image(RunContext& run, Steps& steps) { Image(run, steps).copy(); }
 

@@ -88,6 +88,17 @@ bool Keeper::try_take(const Selection& selection, bool hold_tables) {
     return false;
 }
 
+bool Keeper::is_held() noexcept {
+    const std::lock_guard guard(mutex_);
+    if (!connection_) return false;
+    try {
+        connection_->query_row({"is_held", "select 1"});
+        return connection_->in_transaction();
+    } catch (...) {
+        return false;
+    }
+}
+
 void Keeper::release() noexcept {
     const std::lock_guard guard(mutex_);
     connection_.reset();

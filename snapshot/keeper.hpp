@@ -33,6 +33,9 @@ class Keeper {
     /// The session itself, in the snapshot's transaction.
     io::Connection& connection() { return *connection_; }
 
+    /// Whether it is: asks the server. False also when the connection is lost.
+    bool is_held() noexcept;
+
     /// Ends the transaction: the source may vacuum again. Idempotent; never throws.
     void release() noexcept;
 

@@ -65,6 +65,16 @@ TEST_F(KeeperTest, LetsNobodyTruncateOrDropAChosenTableWhileItIsHeld) {
     sql("set lock_timeout = '5s'; truncate t");
 }
 
+TEST_F(KeeperTest, KnowsWhetherTheSnapshotIsStillHeld) {
+    Keeper lost(io::ConnInfo::parse(database_), "test", {}, true, interrupt_);
+    EXPECT_TRUE(lost.is_held());
+    sql("select pg_terminate_backend(" + std::to_string(lost.connection().backend_pid()) + ")");
+    EXPECT_TRUE(test::eventually([&] { return !lost.is_held(); }));
+    Keeper released(io::ConnInfo::parse(database_), "test", {}, true, interrupt_);
+    released.release();
+    EXPECT_FALSE(released.is_held());
+}
+
 TEST_F(KeeperTest, LocksMoreTablesThanOneStatementNames) {
     sql("do $$ begin for i in 1..750 loop execute format('create table t%s ()', i); end loop; "
         "end $$");
