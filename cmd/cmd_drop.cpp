@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "cmd/commands.hpp"
+#include "cmd/export_image.hpp"
 #include "cmd/only_job.hpp"
 #include "cmd/session.hpp"
 #include "cmd/spool.hpp"
@@ -26,12 +27,14 @@ void refuse_while_running(Connection& source, const std::string& job) {
     const auto rows = source.query({"sessions_of_job", R"sql(
                                        select a.pid
                                          from pg_catalog.pg_stat_activity as a
-                                        where pg_catalog."left"(a.application_name,
-                                                  pg_catalog.length($1::pg_catalog.text)) = $1
+                                        where (pg_catalog."left"(a.application_name,
+                                                   pg_catalog.length($1::pg_catalog.text)) = $1
+                                               or pg_catalog."left"(a.application_name,
+                                                   pg_catalog.length($2::pg_catalog.text)) = $2)
                                           and a.datname = pg_catalog.current_database()
                                           and a.pid <> pg_catalog.pg_backend_pid()
                                    )sql"},
-                                   {"pghaul/" + job + "/"});
+                                   {"pghaul/" + job + "/", "pghaul/" + export_sessions(job) + "/"});
     if (rows.rows() == 0) return;
     throw Error(fmt::format("job {} is running: session {} on {}", job, rows.text(0, 0),
                             source.server_name()))
@@ -59,7 +62,7 @@ bool belongs_to_another(Connection& source, const Options& options,
     const auto site = delta::find_site(source, options.job);
     if (!site) return false;
     const auto owner = delta::owner_of(source, *site);
-    if (record ? owner.job_id == record->job_id
+    if (record ? delta::captures_for(owner, record->job_id)
                : owner.target == io::ConnInfo::parse(options.target).display()) {
         return false;
     }

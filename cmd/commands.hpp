@@ -9,6 +9,8 @@
 namespace pghaul::cmd {
 
 io::ExitCode run_plan(const Options& options, io::Interrupt& interrupt);
+io::ExitCode run_export(const Options& options, io::Interrupt& interrupt);
+io::ExitCode run_import(Options options, io::Interrupt& interrupt);
 io::ExitCode run_cutover(const Options& options, io::Interrupt& interrupt);
 io::ExitCode run_follow(const Options& options, io::Interrupt& interrupt);
 io::ExitCode run_run(const Options& options, io::Interrupt& interrupt);

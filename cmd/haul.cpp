@@ -16,19 +16,6 @@ namespace {
 
 using snapshot::Phase;
 
-HaulResult result_of(RunContext& run, const Steps& steps) {
-    const auto totals = run.journal.totals();
-    const bool did_nothing = run.resumed && steps.times().empty();
-    HaulResult result{did_nothing,       totals.tables, totals.rows,
-                      totals.sent_bytes, steps.times(), {}};
-    result.spooled_bytes = run.progress.spooled_bytes;
-    result.snapshot_ms = run.progress.snapshot_ms;
-    for (const auto& problem : run.journal.problems()) {
-        result.problems.emplace_back(problem.subject, problem.message);
-    }
-    return result;
-}
-
 }  // namespace
 
 HaulResult haul(const Options& options, io::Interrupt& interrupt, io::RunProgress& progress) {

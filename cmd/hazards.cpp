@@ -6,6 +6,7 @@
 #include <random>
 
 #include "cmd/hazards_sql.hpp"
+#include "cmd/hazards_text.hpp"
 #include "delta/capture.hpp"
 #include "io/error.hpp"
 
@@ -19,37 +20,8 @@ using Weight = Hazard::Weight;
 
 // Older servers lack what the catalog statements read (identity, partitions, parameters).
 constexpr int kOldestMajor = 10;
-constexpr int kShown = 10;
 // A keyless table larger than this on one stream is worth a word.
 constexpr std::int64_t kLargeTable = std::int64_t{1} << 30;
-
-std::vector<std::string> first_column(const io::Result& rows) {
-    std::vector<std::string> values;
-    for (int row = 0; row < rows.rows(); ++row) values.push_back(rows.string(row, 0));
-    return values;
-}
-
-std::string listed(const std::vector<std::string>& names) {
-    std::string text;
-    for (std::size_t i = 0; i < names.size() && i < kShown; ++i) {
-        text += (i == 0 ? "" : ", ") + names[i];
-    }
-    return names.size() > kShown ? text + " and more" : text;
-}
-
-std::vector<std::string> missing_on(Connection& target, const io::Query& query,
-                                    const std::vector<std::string>& names) {
-    if (names.empty()) return {};
-    return first_column(target.query(query, {io::array_literal(names)}));
-}
-
-void check_version(const Connection& connection) {
-    if (connection.server_major() >= kOldestMajor) return;
-    throw Error(fmt::format("{} runs PostgreSQL {}, which is too old", connection.server_name(),
-                            connection.parameter("server_version")))
-        .exit_code(ExitCode::no_go)
-        .hint("pghaul needs version 10 or later on both sides");
-}
 
 void check_not_same(Connection& source, Connection& target) {
     std::random_device random;
@@ -66,125 +38,27 @@ void check_not_same(Connection& source, Connection& target) {
         .hint("give another database as --target");
 }
 
-void check_encodings(Connection& source, Connection& target) {
-    const auto encoding = source.server_encoding();
-    try {
-        target.query({"try_encoding", "select pg_catalog.set_config('client_encoding', $1, false)"},
-                     {encoding});
-        target.execute({"reset_encoding", "set client_encoding to 'UTF8'"});
-    } catch (const Error& error) {
-        if (error.poisons_connection()) throw;
-        throw Error(fmt::format("text in the source's encoding {} can't be converted to the "
-                                "target's, {}",
-                                encoding, target.server_encoding()))
-            .sqlstate(error.sqlstate())
-            .exit_code(ExitCode::no_go)
-            .hint("create the target database with ENCODING 'UTF8' (or '" + encoding +
-                  "') and TEMPLATE template0");
-    }
-}
-
-void look_for_roles(Connection& source, Connection& target, const Options& options,
-                    std::vector<Hazard>& hazards) {
-    if (options.no_owner && options.no_privileges) return;
-    const auto missing = missing_on(target, kMissingRoles, first_column(source.query(kRolesUsed)));
-    if (missing.empty()) return;
-    // With a choice of tables some of these roles may not be needed; pg_restore will tell.
-    hazards.push_back(
-        {options.selection.everything() ? Weight::no_go : Weight::warning,
-         "roles that own objects or hold rights are missing on the target: " + listed(missing),
-         "create them there (pg_dumpall --roles-only), or use --no-owner "
-         "--no-privileges"});
-}
-
-void look_for_contents(Connection& source, Connection& target, const Options& options,
-                       const std::vector<snapshot::Oid>& chosen, std::vector<Hazard>& hazards) {
-    std::vector<std::string> standing;
-    if (options.selection.everything()) {
-        standing = first_column(target.query(kUserObjects));
-    } else {
-        const auto rows = source.query(kNamesOf, {snapshot::oid_array(chosen)});
-        std::vector<std::string> schemas;
-        std::vector<std::string> names;
-        for (int row = 0; row < rows.rows(); ++row) {
-            schemas.push_back(rows.string(row, 0));
-            names.push_back(rows.string(row, 1));
-        }
-        standing = first_column(
-            target.query(kExisting, {io::array_literal(schemas), io::array_literal(names)}));
-    }
-    if (standing.empty()) return;
-    hazards.push_back({Weight::no_go, "the target is not empty: " + listed(standing),
-                       "give an empty database (createdb -T template0), or drop these objects; "
-                       "nothing was touched"});
-}
-
-void look_at_target(Connection& source, Connection& target, const Options& options,
-                    std::vector<Hazard>& hazards) {
-    const auto facts = target.query_row(kTargetFacts);
-    if (!facts.boolean(0, 0)) {
-        hazards.push_back({Weight::no_go,
-                           "role " + facts.string(0, 6) + " may not create schemas in the target",
-                           "connect as the database's owner, or: grant create on database … to " +
-                               facts.string(0, 6)});
-    }
-    // Streams, journal, and pg_restore or the display's look at what streams wait for.
-    if (facts.integer(0, 3) < options.jobs + 3) {
-        hazards.push_back({Weight::warning,
-                           fmt::format("the target has {} free connections; {} streams need {}",
-                                       facts.text(0, 3), options.jobs, options.jobs + 3),
-                           "use fewer streams (-j) or raise max_connections"});
-    }
-    if (facts.integer(0, 2) < (std::int64_t{4} << 30)) {
-        hazards.push_back({Weight::note,
-                           "the target's max_wal_size is below 4GB: checkpoints will come often",
-                           "raise max_wal_size for the time of the copy"});
-    }
-    if (facts.text(0, 1) != "minimal") {
-        hazards.push_back({Weight::note,
-                           "the target writes WAL for every row (wal_level is " +
-                               facts.string(0, 1) + "), about a fifth of the load's cost",
-                           "if no standby depends on it yet: wal_level=minimal, max_wal_senders=0 "
-                           "and a restart; tables that one stream loads then skip WAL"});
-    }
-    const auto collations =
-        std::pair(source.query_value(kCollation), target.query_value(kCollation));
-    if (collations.first != collations.second) {
-        hazards.push_back({Weight::warning,
-                           fmt::format("the default collation differs: {} on the source, {} on the "
-                                       "target; text will sort differently",
-                                       collations.first, collations.second),
-                           "create the target with LC_COLLATE '" + collations.first + "'"});
-    }
-}
-
 }  // namespace
+
+void check_version(const Connection& connection) {
+    if (connection.server_major() >= kOldestMajor) return;
+    throw Error(fmt::format("{} runs PostgreSQL {}, which is too old", connection.server_name(),
+                            connection.parameter("server_version")))
+        .exit_code(ExitCode::no_go)
+        .hint("pghaul needs version 10 or later on both sides");
+}
 
 ServerFacts check_servers(Connection& source, Connection& target, const Options& options,
                           const io::Interrupt& interrupt) {
     check_version(source);
     check_version(target);
     check_not_same(source, target);
-    check_encodings(source, target);
-    ServerFacts facts;
+    auto facts = check_target(target, source.server_encoding(), needs_of(source, {}), options.jobs);
     facts.source_identity = source.query_value(kDatabaseIdentity);
     facts.tools = loader::find_dump_tools(source.server_major(), target.server_major(), interrupt);
-    facts.integer_datetimes = source.parameter("integer_datetimes") == "on" &&
-                              target.parameter("integer_datetimes") == "on";
-    facts.no_tablespaces =
-        !missing_on(target, kMissingTablespaces, first_column(source.query(kTablespacesUsed)))
-             .empty();
-    facts.maintenance_work_mem_kb = maintenance_share_kb(target, options.jobs);
+    facts.integer_datetimes =
+        facts.integer_datetimes && source.parameter("integer_datetimes") == "on";
     return facts;
-}
-
-std::int64_t maintenance_share_kb(Connection& target, int streams) {
-    const auto row = target.query_row(kTargetFacts);
-    // An eighth of what the server believes it may use, shared by the streams; never less than the
-    // server's own setting.
-    const std::int64_t share =
-        std::min<std::int64_t>(row.integer(0, 5) / (8 * streams), std::int64_t{1} << 30);
-    return std::max(row.integer(0, 4), share) / 1024;
 }
 
 void check_same_source(Connection& source, const snapshot::JobRecord& record) {
@@ -195,9 +69,43 @@ void check_same_source(Connection& source, const snapshot::JobRecord& record) {
         .hint("give that source, or name another job with --job");
 }
 
+ServerFacts check_source(Connection& source, const io::Interrupt& interrupt) {
+    check_version(source);
+    ServerFacts facts;
+    facts.source_identity = source.query_value(kDatabaseIdentity);
+    // Nobody knows the target yet, so the oldest form of the schema's SQL is the safest.
+    facts.tools = loader::find_dump_tools(source.server_major(), source.server_major(), interrupt);
+    facts.integer_datetimes = source.parameter("integer_datetimes") == "on";
+    return facts;
+}
+
+snapshot::SourceNeeds needs_of(Connection& source, const std::vector<snapshot::Oid>& chosen) {
+    snapshot::SourceNeeds needs;
+    needs.roles = first_column(source.query(kRolesUsed));
+    needs.extensions = first_column(source.query(kExtensionsUsed));
+    needs.tablespaces = first_column(source.query(kTablespacesUsed));
+    needs.collation = source.query_value(kCollation);
+    if (chosen.empty()) return needs;
+    const auto rows = source.query(kNamesOf, {snapshot::oid_array(chosen)});
+    for (int row = 0; row < rows.rows(); ++row) {
+        needs.relations.push_back({rows.string(row, 0), rows.string(row, 1)});
+    }
+    return needs;
+}
+
 std::vector<Hazard> find_hazards(Connection& source, Connection& target, const Options& options,
                                  const std::vector<snapshot::Oid>& chosen,
                                  const snapshot::Catalog& catalog, bool check_target_empty) {
+    auto hazards = source_hazards(source, options, catalog);
+    for (auto& hazard :
+         target_hazards(target, needs_of(source, chosen), options, check_target_empty)) {
+        hazards.push_back(std::move(hazard));
+    }
+    return hazards;
+}
+
+std::vector<Hazard> source_hazards(Connection& source, const Options& options,
+                                   const snapshot::Catalog& catalog) {
     std::vector<Hazard> hazards;
     auto unreadable = catalog.unreadable;
     if (options.selection.schemas.empty() && options.selection.tables.empty()) {
@@ -215,28 +123,9 @@ std::vector<Hazard> find_hazards(Connection& source, Connection& target, const O
                            "connect as the tables' owner (without FORCE ROW LEVEL SECURITY), as a "
                            "role with BYPASSRLS, or leave them out with -T"});
     }
-    if (check_target_empty) look_for_contents(source, target, options, chosen, hazards);
-    look_for_roles(source, target, options, hazards);
-    const auto extensions =
-        missing_on(target, kMissingExtensions, first_column(source.query(kExtensionsUsed)));
-    if (!extensions.empty()) {
-        hazards.push_back(
-            {options.selection.everything() ? Weight::no_go : Weight::warning,
-             "extensions are not installed on the target's server: " + listed(extensions),
-             "install their packages there"});
-    }
-    const auto tablespaces =
-        missing_on(target, kMissingTablespaces, first_column(source.query(kTablespacesUsed)));
-    if (!tablespaces.empty()) {
-        hazards.push_back({Weight::warning,
-                           "tablespaces are missing on the target: " + listed(tablespaces) +
-                               "; everything goes to its default tablespace",
-                           "create them there first if you want them"});
-    }
     if (!options.no_capture) {
         for (auto& hazard : capture_hazards(source, catalog)) hazards.push_back(std::move(hazard));
     }
-    look_at_target(source, target, options, hazards);
     if (!catalog.foreign_tables.empty()) {
         hazards.push_back(
             {Weight::note,

@@ -10,6 +10,7 @@
 #include "io/connection.hpp"
 #include "loader/dump_tools.hpp"
 #include "snapshot/catalog.hpp"
+#include "snapshot/export_manifest.hpp"
 #include "snapshot/journal.hpp"
 #include "snapshot/plan.hpp"
 
@@ -40,11 +41,26 @@ std::int64_t maintenance_share_kb(io::Connection& target, int streams);
 
 /// Throws: io::Error (no_go) if this is not the database that the job copies from.
 void check_same_source(io::Connection& source, const snapshot::JobRecord& record);
+/// The parts of it that concern one server.
+ServerFacts check_source(io::Connection& source, const io::Interrupt& interrupt);
+/// encoding: in which rows come.
+ServerFacts check_target(io::Connection& target, const std::string& encoding,
+                         const snapshot::SourceNeeds& needs, int jobs);
+void check_version(const io::Connection& connection);
+
+/// What the target must have; chosen: the relations whose names are noted.
+snapshot::SourceNeeds needs_of(io::Connection& source, const std::vector<snapshot::Oid>& chosen);
 
 /// Everything else about the servers. check_target_empty: false once a job has begun.
 std::vector<Hazard> find_hazards(io::Connection& source, io::Connection& target,
                                  const Options& options, const std::vector<snapshot::Oid>& chosen,
                                  const snapshot::Catalog& catalog, bool check_target_empty);
+
+/// The parts of it that concern one server.
+std::vector<Hazard> source_hazards(io::Connection& source, const Options& options,
+                                   const snapshot::Catalog& catalog);
+std::vector<Hazard> target_hazards(io::Connection& target, const snapshot::SourceNeeds& needs,
+                                   const Options& options, bool check_target_empty);
 
 /// What capture will meet on the source: rights, prepared transactions, what it can't see.
 std::vector<Hazard> capture_hazards(io::Connection& source, const snapshot::Catalog& catalog);

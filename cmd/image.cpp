@@ -13,7 +13,6 @@
 #include "cmd/spool.hpp"
 #include "cmd/streams.hpp"
 #include "cmd/target_schema.hpp"
-#include "delta/window.hpp"
 #include "io/error.hpp"
 #include "io/failpoint.hpp"
 #include "loader/large_objects.hpp"
@@ -107,7 +106,7 @@ class Image {
             install_capture(run_);
             throw snapshot::SnapshotLost("tables were made on the source meanwhile");
         }
-        if (run_.capture) flush_source(keeper);
+        if (run_.capture) flush_source(keeper, run_.open_source("flush"));
         failpoint(Failpoint::snapshot_exported);
         if (keep) {
             run_.plan = journal_.read_plan();
@@ -170,28 +169,10 @@ class Image {
         steps_.end();
     }
 
-    /// What the snapshot shows must not be lost on the source while the target has it.
-    void flush_source(snapshot::Keeper& keeper) {
-        const auto position = keeper.connection().query_value(
-            {"wal_position", "select pg_catalog.pg_current_wal_insert_lsn()::pg_catalog.text"});
-        auto source = run_.open_source("flush");
-        delta::flush(source, position);
-    }
-
-    /// pg_dump says in words of the server's language why it failed, so the keeper is asked.
-    std::string dump_schema(snapshot::Keeper& keeper) const {
-        try {
-            return loader::dump_schema(run_.facts.tools, run_.source, keeper.exported(),
-                                       run_.schema_options(), run_.interrupt);
-        } catch (const io::Error& error) {
-            if (keeper.is_held()) throw;
-            throw snapshot::SnapshotLost(error.what());
-        }
-    }
-
     void make_plan(snapshot::Keeper& keeper) {
         const auto& options = run_.options;
-        run_.schema_archive = dump_schema(keeper);
+        run_.schema_archive = dump_schema(keeper, run_.facts.tools, run_.source,
+                                          run_.schema_options(), run_.interrupt);
         run_.plan =
             snapshot::make_plan(keeper.connection(), std::move(keeper.catalog()),
                                 {options.jobs, options.chunk_bytes, options.format, options.freeze,
@@ -288,6 +269,18 @@ class Image {
 };
 
 }  // namespace
+
+std::string dump_schema(snapshot::Keeper& keeper, const loader::DumpTools& tools,
+                        const io::ConnInfo& source, const loader::SchemaOptions& options,
+                        const io::Interrupt& interrupt) {
+    try {
+        return loader::dump_schema(tools, source, keeper.exported(), options, interrupt);
+    } catch (const io::Error& error) {
+        // pg_dump says in words of the server's language why it failed, so the keeper is asked.
+        if (keeper.is_held()) throw;
+        throw snapshot::SnapshotLost(error.what());
+    }
+}
 
 void copy_image(RunContext& run, Steps& steps) { Image(run, steps).copy(); }
 

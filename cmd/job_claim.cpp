@@ -23,13 +23,6 @@ using snapshot::Phase;
 // Before anything has begun, a lock in the way is better named soon than waited for.
 constexpr std::chrono::seconds kProbeLockTimeout{10};
 
-/// The process, for whoever asks who runs the job.
-std::string runner() {
-    std::array<char, 256> host{};
-    ::gethostname(host.data(), host.size() - 1);
-    return fmt::format("{} on {}", ::getpid(), host.data());
-}
-
 [[noreturn]] void refuse_other_source(const snapshot::JobRecord& record) {
     throw Error(fmt::format("job {} in this target copies from {}, which is not the given source",
                             record.job, record.source))
@@ -86,6 +79,12 @@ void insert_job(RunContext& run) {
 }
 
 }  // namespace
+
+std::string runner() {
+    std::array<char, 256> host{};
+    ::gethostname(host.data(), host.size() - 1);
+    return fmt::format("{} on {}", ::getpid(), host.data());
+}
 
 void claim_job(RunContext& run) {
     run.journal.lock();

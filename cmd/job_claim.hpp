@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cmd/run_context.hpp"
+#include "snapshot/export_manifest.hpp"
 
 namespace pghaul::cmd {
 
@@ -19,6 +20,12 @@ void claim_job(RunContext& run);
 /// allow_cut_over: false refuses a job that is cut over, since the target is the application's
 /// then.
 void claim_live_job(RunContext& run, bool allow_cut_over = false);
+
+/// The same for an import, which needs no source.
+void claim_import(RunContext& run, const snapshot::ExportPlan& exported);
+
+/// The process, for whoever asks who runs the job.
+std::string runner();
 
 /// What must stay the same when a job goes on, as the journal keeps it.
 std::string settings_of(const Options& options);

@@ -32,6 +32,7 @@ std::string listed(const std::vector<std::string>& names) {
 
 void check_capture(RunContext& run, Connection& source) {
     run.site = delta::find_site(source, run.options.job);
+    if (run.site) delta::claim_site(source, *run.site, run.job_id, run.target.display());
     std::vector<snapshot::TableInfo> tables;
     for (const auto& table : run.journal.read_plan_if_any().tables) tables.push_back(table.info);
     const auto missing = run.site ? delta::uncaptured(source, *run.site, tables)
@@ -45,30 +46,43 @@ void check_capture(RunContext& run, Connection& source) {
 
 }  // namespace
 
-void install_capture(RunContext& run) {
-    auto source = run.open_source("capture");
-    auto& stream = run.progress.add_stream();
+delta::CaptureSite install_capture(Connection& source, const CaptureOwner& owner) {
+    const auto& options = owner.options;
+    auto& stream = owner.progress.add_stream();
     // A table that is made while others are being captured is found by the next look.
     for (;;) {
-        const auto chosen = snapshot::select_relations(source, run.options.selection);
+        const auto chosen = snapshot::select_relations(source, options.selection);
         const auto tables = snapshot::read_catalog(source, chosen).tables;
         if (const auto prepared = delta::prepared_blockers(source, tables); !prepared.empty()) {
             throw Error("prepared transactions hold locks on tables to capture: " + prepared)
                 .exit_code(ExitCode::stopped)
                 .hint("end them with COMMIT PREPARED or ROLLBACK PREPARED, then run again");
         }
-        run.site =
-            delta::make_site(source, run.options.job, run.job_id, run.target.display(), tables);
-        if (delta::uncaptured(source, *run.site, tables).empty()) break;
+        const auto site = delta::make_site(source, options.job, owner.job_id, owner.target, tables);
+        if (delta::uncaptured(source, site, tables).empty()) {
+            stream.end();
+            return site;
+        }
         for (const auto& table : tables) {
             stream.begin("capture " + table.display());
-            delta::install(source, *run.site, table, run.interrupt, [&](const std::string& why) {
+            delta::install(source, site, table, owner.interrupt, [&](const std::string& why) {
                 stream.begin("waiting to capture: " + why);
                 spdlog::info("{}", why);
             });
         }
     }
-    stream.end();
+}
+
+void install_capture(RunContext& run) {
+    auto source = run.open_source("capture");
+    run.site = install_capture(
+        source, {run.options, run.job_id, run.target.display(), run.progress, run.interrupt});
+}
+
+void flush_source(snapshot::Keeper& keeper, Connection source) {
+    const auto position = keeper.connection().query_value(
+        {"wal_position", "select pg_catalog.pg_current_wal_insert_lsn()::pg_catalog.text"});
+    delta::flush(source, position);
 }
 
 void capture_source(RunContext& run, Steps& steps) {

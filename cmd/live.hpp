@@ -10,6 +10,7 @@
 #include "cmd/run_context.hpp"
 #include "cmd/steps.hpp"
 #include "delta/catch_up.hpp"
+#include "snapshot/keeper.hpp"
 
 namespace pghaul::cmd {
 
@@ -18,8 +19,23 @@ namespace pghaul::cmd {
 /// Throws: io::Error (no_go if changes may have been missed).
 void capture_source(RunContext& run, Steps& steps);
 
-/// Installs what is missing of capture.
+/// For whom capture is installed.
+struct CaptureOwner {
+    const Options& options;
+    std::string job_id;
+    /// For people.
+    std::string target;
+    io::RunProgress& progress;
+    const io::Interrupt& interrupt;
+};
+
+/// Installs what is missing of capture on every chosen table. Returns: where it lives.
+delta::CaptureSite install_capture(io::Connection& source, const CaptureOwner& owner);
 void install_capture(RunContext& run);
+
+/// What a snapshot taken at this position shows must not be lost on the source while somebody has
+/// it.
+void flush_source(snapshot::Keeper& keeper, io::Connection source);
 
 bool capture_is_complete(RunContext& run, const std::vector<snapshot::TableInfo>& tables);
 

@@ -38,6 +38,10 @@ ExitCode dispatch(const pghaul::cmd::Options& options, pghaul::io::Interrupt& in
             return pghaul::cmd::run_drop(options, interrupt);
         case Command::worker:
             return pghaul::cmd::run_worker(options, interrupt);
+        case Command::export_image:
+            return pghaul::cmd::run_export(options, interrupt);
+        case Command::import_image:
+            return pghaul::cmd::run_import(options, interrupt);
         case Command::agent:
             return pghaul::cmd::run_agent(interrupt);
     }

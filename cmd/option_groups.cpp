@@ -4,16 +4,48 @@
 
 namespace pghaul::cmd {
 
-void add_common(CLI::App& app, Options& options, RawOptions& raw, bool needs_source,
-                bool needs_target) {
-    auto* source = app.add_option("--source", options.source, "the database to copy from")
-                       ->type_name("CONNINFO")
-                       ->group("Servers");
-    if (needs_source) source->required();
-    auto* target = app.add_option("--target", options.target, "the database to copy to")
-                       ->type_name("CONNINFO")
-                       ->group("Servers");
-    if (needs_target) target->required();
+namespace {
+
+void add_server(CLI::App& app, const char* name, std::string& value, const char* help, Server use) {
+    if (use == Server::absent) return;
+    app.add_option(name, value, help)
+        ->type_name("CONNINFO")
+        ->group("Servers")
+        ->required(use == Server::required);
+}
+
+void add_folder(CLI::App& app, Options& options, const char* help) {
+    app.add_option("DIR", options.folder, help)->required()->type_name("");
+}
+
+void add_chunk_size(CLI::App& app, RawOptions& raw) {
+    app.add_option(
+           "--chunk-size", raw.chunk_size,
+           "cut tables larger than this; auto: a 192nd of all tables' bytes, but 16MB to 256MB")
+        ->type_name("BYTES")
+        ->capture_default_str()
+        ->group("Copy");
+}
+
+void add_no_capture(CLI::App& app, Options& options) {
+    app.add_flag(
+           "--no-capture", options.no_capture,
+           "nothing is written to the source: no triggers; changes made after the snapshot do "
+           "not come along")
+        ->group("Copy");
+}
+
+void add_owners(CLI::App& app, Options& options) {
+    app.add_flag("--no-owner", options.no_owner, "do not set owners, as pg_dump")->group("Copy");
+    app.add_flag("--no-privileges", options.no_privileges, "leave out grants, as pg_dump")
+        ->group("Copy");
+}
+
+}  // namespace
+
+void add_common(CLI::App& app, Options& options, RawOptions& raw, Server source, Server target) {
+    add_server(app, "--source", options.source, "the database to copy from", source);
+    add_server(app, "--target", options.target, "the database to copy to", target);
     app.add_option("--job", options.job,
                    "name of the job (default: the source database's name); letters, digits, _ . -")
         ->type_name("NAME")
@@ -69,12 +101,7 @@ void add_jobs(CLI::App& app, Options& options, const char* group) {
 
 void add_copy(CLI::App& app, Options& options, RawOptions& raw) {
     add_jobs(app, options, "Copy");
-    app.add_option(
-           "--chunk-size", raw.chunk_size,
-           "cut tables larger than this; auto: a 192nd of all tables' bytes, but 16MB to 256MB")
-        ->type_name("BYTES")
-        ->capture_default_str()
-        ->group("Copy");
+    add_chunk_size(app, raw);
     app.add_option("--format", raw.format,
                    "how rows travel: auto picks binary where it is safe for a table's types")
         ->check(CLI::IsMember({"auto", "binary", "text"}))
@@ -85,13 +112,30 @@ void add_copy(CLI::App& app, Options& options, RawOptions& raw) {
         ->check(CLI::IsMember({"auto", "never"}))
         ->capture_default_str()
         ->group("Copy");
-    app.add_flag(
-           "--no-capture", options.no_capture,
-           "nothing is written to the source: no triggers; changes made after the snapshot do "
-           "not come along")
+    add_no_capture(app, options);
+    add_owners(app, options);
+}
+
+void add_export(CLI::App& app, Options& options, RawOptions& raw) {
+    add_folder(app, options, "the folder to fill: new, empty, or of an export that was cut short");
+    add_jobs(app, options, "Copy");
+    add_chunk_size(app, raw);
+    add_no_capture(app, options);
+    app.add_flag("--source-is-quiet", options.source_is_quiet,
+                 "I vouch that nothing changes on the source between runs, so files of an earlier "
+                 "run are kept although its snapshot is gone")
         ->group("Copy");
-    app.add_flag("--no-owner", options.no_owner, "do not set owners, as pg_dump")->group("Copy");
-    app.add_flag("--no-privileges", options.no_privileges, "leave out grants, as pg_dump")
+}
+
+void add_import(CLI::App& app, Options& options, RawOptions& raw) {
+    add_folder(app, options, "the folder that pghaul export has filled");
+    add_jobs(app, options, "Copy");
+    add_owners(app, options);
+    app.add_option("--verify", raw.verify,
+                   "readback: what is loaded is read again and must have the sums of what was "
+                   "sent; none: not")
+        ->check(CLI::IsMember({"readback", "none"}))
+        ->capture_default_str()
         ->group("Copy");
 }
 

@@ -29,14 +29,19 @@ struct RawOptions {
     std::string config;
 };
 
+/// What a command does with a server.
+enum class Server { required, optional, absent };
+
 /// Servers, job, configuration file and output: of every command.
-void add_common(CLI::App& app, Options& options, RawOptions& raw, bool needs_source,
-                bool needs_target = true);
+void add_common(CLI::App& app, Options& options, RawOptions& raw, Server source,
+                Server target = Server::required);
 void add_choice(CLI::App& app, Options& options);
 void add_jobs(CLI::App& app, Options& options, const char* group);
 void add_copy(CLI::App& app, Options& options, RawOptions& raw);
 /// How the rows come, and until when: of whatever carries rows.
 void add_carrying(CLI::App& app, Options& options, RawOptions& raw);
+void add_export(CLI::App& app, Options& options, RawOptions& raw);
+void add_import(CLI::App& app, Options& options, RawOptions& raw);
 void add_run(CLI::App& app, Options& options, RawOptions& raw);
 void add_spool_dir(CLI::App& app, Options& options, const char* group);
 void add_cutover(CLI::App& app, Options& options, RawOptions& raw);

@@ -158,9 +158,10 @@ std::string Options::effective() const {
     std::string text =
         fmt::format("job {} source {} target {} jobs {} chunk-size {} freeze {} capture {}", job,
                     source.empty() ? "-" : io::ConnInfo::parse(source).display(),
-                    io::ConnInfo::parse(target).display(), jobs,
+                    target.empty() ? "-" : io::ConnInfo::parse(target).display(), jobs,
                     chunk_bytes ? std::to_string(*chunk_bytes) : "auto", freeze ? "auto" : "never",
                     no_capture ? "off" : "on");
+    if (!folder.empty()) text += " folder " + folder;
     if (!source_via.empty()) text += " through agents";
     if (spool != loader::SpoolMode::automatic) {
         text += spool == loader::SpoolMode::always ? " spool always" : " spool never";
@@ -181,17 +182,17 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
     auto* plan = app.add_subcommand(
         "plan",
         "what would happen: per table its method, chunks, bytes; every hazard with its fix");
-    add_common(*plan, options, raw, true);
+    add_common(*plan, options, raw, Server::required);
     add_choice(*plan, options);
     add_copy(*plan, options, raw);
     auto* run = app.add_subcommand("run", "the whole job, resuming whatever exists");
-    add_common(*run, options, raw, true);
+    add_common(*run, options, raw, Server::required);
     add_choice(*run, options);
     add_copy(*run, options, raw);
     add_run(*run, options, raw);
     auto* follow =
         app.add_subcommand("follow", "keep applying the changes that were captured on the source");
-    add_common(*follow, options, raw, true);
+    add_common(*follow, options, raw, Server::required);
     add_jobs(*follow, options, "Run");
     follow
         ->add_flag("--until-current", options.until_current, "return when the target is up to date")
@@ -200,30 +201,39 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
         "cutover",
         "lock writers out of the source, apply the last changes, fence it off; --undo lifts the "
         "fence");
-    add_common(*cutover, options, raw, true);
+    add_common(*cutover, options, raw, Server::required);
     add_jobs(*cutover, options, "Cutover");
     add_cutover(*cutover, options, raw);
     auto* verify = app.add_subcommand(
         "verify", "compare source and target, name the rows that differ; --repair mends them");
-    add_common(*verify, options, raw, true);
+    add_common(*verify, options, raw, Server::required);
     add_choice(*verify, options);
     add_verify(*verify, options);
     auto* status = app.add_subcommand("status", "where the job stands");
-    add_common(*status, options, raw, false);
+    add_common(*status, options, raw, Server::optional);
     status->add_flag("--watch", options.watch, "print it again every two seconds")->group("Output");
     auto* drop =
         app.add_subcommand("drop", "remove everything pghaul made on both servers; keep the data");
-    add_common(*drop, options, raw, false, false);
+    add_common(*drop, options, raw, Server::optional, Server::optional);
     add_spool_dir(*drop, options, "Files");
     auto* worker = app.add_subcommand(
         "worker", "join a run from another process or machine: load chunks, build indexes");
-    add_common(*worker, options, raw, true);
+    add_common(*worker, options, raw, Server::required);
     add_jobs(*worker, options, "Run");
     add_carrying(*worker, options, raw);
+    auto* to_files = app.add_subcommand(
+        "export", "write the same consistent image into a folder of compressed, sealed files");
+    add_common(*to_files, options, raw, Server::required, Server::absent);
+    add_choice(*to_files, options);
+    add_export(*to_files, options, raw);
+    auto* from_files = app.add_subcommand("import", "load what export has written, anywhere");
+    add_common(*from_files, options, raw, Server::absent);
+    add_import(*from_files, options, raw);
     // It has no options, so it takes no part in what follows.
     const auto* agent = app.add_subcommand(
         "agent", "reads rows beside the source; started by --source-via, not by hand");
-    const std::vector<CLI::App*> all = {plan, run, follow, cutover, verify, status, drop, worker};
+    const std::vector<CLI::App*> all = {plan,   run,  follow, cutover,  verify,
+                                        status, drop, worker, to_files, from_files};
 
     try {
         std::vector<std::string> arguments(argv + 1, argv + argc);
@@ -238,19 +248,21 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
         if (config == arguments.end()) {
             parse(arguments);
         } else {
+            std::vector<CLI::Option*> required;
             for (auto* sub : all) {
-                for (const auto* name : {"--source", "--target"})
-                    sub->get_option(name)->required(false);
+                for (auto* option : sub->get_options()) {
+                    if (option->get_required() && option->get_positional() == false) {
+                        required.push_back(option);
+                    }
+                }
             }
+            for (auto* option : required) option->required(false);
             parse(arguments);
             const auto* command = app.get_subcommands().front();
             arguments = with_config(*command, all, raw.config, arguments);
             options = {};
             app.clear();
-            for (auto* sub : all) {
-                if (sub != drop) sub->get_option("--target")->required();
-                if (sub != status && sub != drop) sub->get_option("--source")->required();
-            }
+            for (auto* option : required) option->required();
             parse(arguments);
         }
     } catch (const CLI::Success& asked) {
@@ -260,15 +272,17 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
         throw usage(error.what());
     }
     const auto* command = app.get_subcommands().front();
-    options.command = command == plan      ? Command::plan
-                      : command == run     ? Command::run
-                      : command == follow  ? Command::follow
-                      : command == cutover ? Command::cutover
-                      : command == verify  ? Command::verify
-                      : command == status  ? Command::status
-                      : command == worker  ? Command::worker
-                      : command == agent   ? Command::agent
-                                           : Command::drop;
+    options.command = command == plan         ? Command::plan
+                      : command == run        ? Command::run
+                      : command == follow     ? Command::follow
+                      : command == cutover    ? Command::cutover
+                      : command == verify     ? Command::verify
+                      : command == status     ? Command::status
+                      : command == worker     ? Command::worker
+                      : command == agent      ? Command::agent
+                      : command == to_files   ? Command::export_image
+                      : command == from_files ? Command::import_image
+                                              : Command::drop;
     convert(raw, options);
     const auto complaints = options.complaints();
     if (!complaints.empty()) {

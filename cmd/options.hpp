@@ -14,7 +14,19 @@
 
 namespace pghaul::cmd {
 
-enum class Command { plan, run, follow, cutover, verify, status, drop, worker, agent };
+enum class Command {
+    plan,
+    run,
+    follow,
+    cutover,
+    verify,
+    status,
+    drop,
+    worker,
+    export_image,
+    import_image,
+    agent
+};
 enum class ProgressMode { automatic, bar, plain, json, none };
 /// readback: what is loaded is read again with the sums of what was sent; full: rows of both
 /// servers are compared too; none: neither, nor are the windows of changes checked.
@@ -30,6 +42,8 @@ struct Options {
     /// run: the command that starts an agent beside the source; empty: rows come directly.
     std::string source_via;
     std::string job;  // the source database's name unless given; empty: the target's only one
+
+    std::string folder;  // export, import: where the files are
 
     snapshot::Selection selection;
 

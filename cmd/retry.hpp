@@ -15,5 +15,7 @@ namespace pghaul::cmd {
 /// and a half, is as good as once.
 /// Throws: what body threw last, or Interrupted.
 void retry(RunContext& run, const std::string& what, const std::function<void()>& body);
+void retry(const io::Interrupt& interrupt, io::RunProgress& progress, const std::string& what,
+           const std::function<void()>& body);
 
 }  // namespace pghaul::cmd

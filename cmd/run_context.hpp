@@ -19,6 +19,7 @@
 #include "io/conninfo.hpp"
 #include "io/interrupt.hpp"
 #include "io/progress.hpp"
+#include "loader/export_files.hpp"
 #include "loader/schema_dump.hpp"
 #include "snapshot/journal.hpp"
 #include "snapshot/phase.hpp"
@@ -55,6 +56,8 @@ struct RunContext {
     std::string job_id;
     /// How agents are started; only with --source-via, while rows are to be brought (via.hpp).
     std::optional<io::AgentCommand> via;
+    /// The export whose files are read instead of the source; only in an import.
+    const loader::ExportFiles* files = nullptr;
     /// Where capture lives on the source; known once it is installed (live.hpp).
     std::optional<delta::CaptureSite> site;
     /// How changes may be applied on the target; known once that has begun (live.hpp).

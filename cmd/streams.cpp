@@ -66,6 +66,7 @@ void run_streams(RunContext& run, loader::WorkQueue& queue, const SnapshotInHand
                                   read_back,
                                   run.options.verify != VerifyMode::none,
                                   run.via ? &*run.via : nullptr,
+                                  run.files,
                                   spool,
                                   snapshot.visible};
     const auto& rules = queue.spool_rules();

@@ -91,7 +91,9 @@ std::string choose_schema(Connection& source, const std::vector<TableInfo>& tabl
 
 }  // namespace
 
-bool is_captured(const TableInfo& table) { return table.kind != snapshot::TableKind::extension_config; }
+bool is_captured(const TableInfo& table) {
+    return table.kind != snapshot::TableKind::extension_config;
+}
 
 std::optional<CaptureSite> find_site(Connection& source, const std::string& job) {
     const auto rows = source.query(kFindSite, {name_prefix(job)});
@@ -103,6 +105,36 @@ SiteOwner owner_of(Connection& source, const CaptureSite& site) {
     const auto row = source.query_row(
         {"read_site", fmt::format("select job_id, target from {}", state_table(site))});
     return {row.string(0, 0), row.string(0, 1)};
+}
+
+std::string id_of_import(const std::string& export_id, const std::string& import) {
+    return export_id + "." + import;
+}
+
+bool captures_for(const SiteOwner& owner, const std::string& job_id) {
+    return owner.job_id == job_id || job_id.starts_with(owner.job_id + ".");
+}
+
+void claim_site(Connection& source, const CaptureSite& site, const std::string& job_id,
+                const std::string& target) {
+    auto owner = owner_of(source, site);
+    if (owner.job_id == job_id) return;
+    if (captures_for(owner, job_id)) {
+        const auto claimed = source.query(
+            {"claim_site", fmt::format("update {} set job_id = $1, target = $2 where job_id = $3",
+                                       state_table(site))},
+            {job_id, target, owner.job_id});
+        if (claimed.affected() == 1) return;
+        owner = owner_of(source, site);
+        if (owner.job_id == job_id) return;
+    }
+    throw Error(
+        fmt::format("the changes captured on the source for job {} go to another target, {}",
+                    site.job, owner.target))
+        .exit_code(ExitCode::no_go)
+        .hint(
+            "one target can take the changes of an export; for another one, run or export anew "
+            "with another --job");
 }
 
 CaptureSite make_site(Connection& source, const std::string& job, const std::string& job_id,
@@ -126,7 +158,10 @@ CaptureSite make_site(Connection& source, const std::string& job, const std::str
         return *site;
     }
     const auto owner = owner_of(source, *site);
-    if (owner.job_id == job_id) return *site;
+    if (captures_for(owner, job_id)) {
+        claim_site(source, *site, job_id, target);
+        return *site;
+    }
     throw Error(fmt::format("another job named {} captures this source, for the target {}", job,
                             owner.target))
         .exit_code(ExitCode::no_go)

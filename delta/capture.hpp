@@ -38,6 +38,17 @@ struct SiteOwner {
 };
 SiteOwner owner_of(io::Connection& source, const CaptureSite& site);
 
+/// The id of a job that was made by importing an export: it tells itself from other imports of it.
+std::string id_of_import(const std::string& export_id, const std::string& import);
+/// True if the changes captured there are those that the job with this id needs.
+bool captures_for(const SiteOwner& owner, const std::string& job_id);
+
+/// Makes the job the one that takes the changes away. Those of an export are nobody's until a job
+/// that imported it asks for them; there can be only one.
+/// Throws: io::Error (no_go) if another job is.
+void claim_site(io::Connection& source, const CaptureSite& site, const std::string& job_id,
+                const std::string& target);
+
 /// Makes the schema and the job's own two tables unless they are there.
 /// job_id: tells this job from another of the same name into another target.
 /// Throws: io::Error (no_go) if such a job captures here, or if we may create nowhere.

@@ -17,4 +17,9 @@ struct Block {
     std::uint64_t messages = 0;
 };
 
+/// One giant row must not keep its room for the rest of the stream.
+inline void let_go_if_giant(std::vector<char>& bytes) {
+    if (bytes.capacity() > 4 * kBlockBytes) std::vector<char>().swap(bytes);
+}
+
 }  // namespace pghaul::io

@@ -31,7 +31,10 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Failpoint::count
     "done_before_phase",     "cutover_locked",
     "cutover_drained",       "cutover_before_fence",
     "cutover_after_fence",   "cutover_before_mark",
-    "capture_removed",
+    "capture_removed",       "export_begun",
+    "export_planned",        "export_before_seal",
+    "export_after_seal",     "export_before_manifest",
+    "import_planned",
 };
 
 enum class Action { none, kill, error, fail };

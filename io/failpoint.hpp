@@ -49,6 +49,12 @@ enum class Failpoint {
     cutover_after_fence,
     cutover_before_mark,
     capture_removed,
+    export_begun,
+    export_planned,
+    export_before_seal,
+    export_after_seal,
+    export_before_manifest,
+    import_planned,
     count_,
 };
 

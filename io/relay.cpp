@@ -7,15 +7,6 @@
 #include "io/block.hpp"
 
 namespace pghaul::io {
-namespace {
-
-// One giant row must not keep its room for the rest of the stream.
-void let_go_if_giant(std::vector<char>& bytes) {
-    if (bytes.capacity() > 4 * kBlockBytes) std::vector<char>().swap(bytes);
-}
-
-}  // namespace
-
 RelayResult relay(BlockReader& reader, CopyWriter& writer, RowForm form,
                   std::size_t blocks_in_flight, StreamProgress& progress,
                   const Interrupt& interrupt) {

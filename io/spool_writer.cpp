@@ -84,19 +84,19 @@ void SpoolWriter::append(std::string_view packed) {
     totals_.checksum = next_checksum(totals_.checksum, header.checksum);
 }
 
-void SpoolWriter::seal(std::uint64_t rows) {
+void SpoolWriter::seal(std::uint64_t rows, bool sync) {
     totals_.rows = rows;
     put(spool_footer(header_, totals_));
     for (std::size_t i = 0; i < ring_.buffers(); ++i) await(i);
     ring_.go_direct(file_.get(), false);  // the rest is no whole number of disk blocks
     write_buffer();
     for (std::size_t i = 0; i < ring_.buffers(); ++i) await(i);
-    if (::fdatasync(file_.get()) != 0) throw cannot("sync", unsealed_, errno);
+    if (sync && ::fdatasync(file_.get()) != 0) throw cannot("sync", unsealed_, errno);
     if (std::rename(unsealed_.c_str(), path_.c_str()) != 0) {
         throw cannot("rename", unsealed_, errno);
     }
     sealed_ = true;
-    sync_folder_of(path_);
+    if (sync) sync_folder_of(path_);
 }
 
 int remove_unsealed(const std::string& folder) {

@@ -37,13 +37,14 @@ class SpoolWriter {
     /// packed: one block as pack() makes it.
     /// Throws: SpoolUnwritable, maybe for an earlier block; the file is then worthless.
     void append(std::string_view packed);
-    /// Makes the file complete and durable. rows: as the source's server counted them.
-    /// Throws: SpoolUnwritable.
-    void seal(std::uint64_t rows);
+    /// Makes the file complete, and durable unless that is left to the caller: many small files are
+    /// synced together. rows: as the source's server counted them. Throws: SpoolUnwritable.
+    void seal(std::uint64_t rows, bool sync = true);
     /// Units: bytes of the file so far; of all of it once it is sealed.
     std::uint64_t bytes() const noexcept {
         return kSpoolHeaderBytes + totals_.packed_bytes + (sealed_ ? kSpoolFooterBytes : 0);
     }
+    /// What stands in the footer; complete once sealed.
     const SpoolTotals& totals() const noexcept { return totals_; }
 
   private:

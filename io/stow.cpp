@@ -15,11 +15,6 @@ struct Carried {
     std::vector<char> packed;
 };
 
-// One giant row must not keep its room for the rest of the stream.
-void let_go_if_giant(std::vector<char>& bytes) {
-    if (bytes.capacity() > 4 * kBlockBytes) std::vector<char>().swap(bytes);
-}
-
 }  // namespace
 
 void stow(BlockReader& reader, SpoolWriter& writer, std::size_t blocks_in_flight,

@@ -18,6 +18,8 @@ using snapshot::TablePlan;
 // Rows larger than a block make blocks as large as themselves; two still overlap both servers.
 constexpr std::size_t kLargeBlocksInFlight = 2;
 
+}  // namespace
+
 std::size_t blocks_in_flight(const TablePlan& table) {
     if (table.info.row_estimate < 1) return io::kBlocksInFlight;
     const double row_bytes = static_cast<double>(table.info.bytes()) / table.info.row_estimate;
@@ -25,7 +27,7 @@ std::size_t blocks_in_flight(const TablePlan& table) {
                                                             : io::kBlocksInFlight;
 }
 
-void lock_and_check(io::CopySource& source, const CopyRequest& request) {
+void lock_for_copy(io::CopySource& source, const CopyRequest& request) {
     const auto& table = request.table;
     source.execute(
         {"lock_table", "lock table only " + table.info.qualified() + " in access share mode"});
@@ -48,9 +50,11 @@ void lock_and_check(io::CopySource& source, const CopyRequest& request) {
             "during the copy, and start again with --restart-copy");
 }
 
+namespace {
+
 /// Has the source send the chunk's rows, in its own encoding.
 std::unique_ptr<io::BlockReader> begin_reading(io::CopySource& source, const CopyRequest& request) {
-    if (request.lock_table) lock_and_check(source, request);
+    if (request.lock_table) lock_for_copy(source, request);
     return source.copy_out("copy_out",
                            io::switch_encoding(request.encoding, "session") +
                                copy_out_sql(request.table, request.chunk),

@@ -53,6 +53,12 @@ void spool_chunk(io::CopySource& source, io::SpoolWriter& file, const CopyReques
 io::RowSum load_chunk(io::BlockReader& rows, io::Connection& target, const CopyRequest& request,
                       const snapshot::JobTicket& ticket, io::StreamProgress& progress,
                       const io::Interrupt& interrupt);
+/// Locks the chunk's table on the source and makes sure that it is still the file which the
+/// snapshot knows. Throws: io::Error, SnapshotLost.
+void lock_for_copy(io::CopySource& source, const CopyRequest& request);
+
+/// How many blocks may be under way at once: fewer where rows are larger than blocks.
+std::size_t blocks_in_flight(const snapshot::TablePlan& table);
 
 io::RowForm row_form(const snapshot::TablePlan& table);
 

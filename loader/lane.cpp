@@ -8,6 +8,7 @@
 #include "io/failpoint.hpp"
 #include "io/spool_reader.hpp"
 #include "loader/finish_table.hpp"
+#include "loader/large_object_file.hpp"
 #include "loader/large_objects.hpp"
 #include "snapshot/claims.hpp"
 #include "snapshot/keeper.hpp"
@@ -23,7 +24,8 @@ Lane::Lane(int number, const LaneSetup& setup, WorkQueue& queue)
       setup_(setup),
       queue_(queue),
       progress_(setup.progress.add_stream()),
-      source_(number + 1, setup) {}
+      source_(number + 1, {setup.source, setup.plan, setup.exported, setup.ticket.job,
+                           setup.interrupt, setup.via, setup.files}) {}
 
 void Lane::run() noexcept {
     try {
@@ -136,7 +138,7 @@ bool Lane::claim(const Work& work) {
 }
 
 CopyRequest Lane::request_for(const TableChunk& one) const {
-    return {*one.table, *one.chunk, setup_.plan.encoding, !setup_.plan.lock_all_tables,
+    return {*one.table, *one.chunk, setup_.plan.encoding, source_.locks_tables(),
             setup_.truncated_since ? &setup_.truncated_since : nullptr};
 }
 
@@ -147,7 +149,11 @@ bool Lane::copy(const Work& work) {
     if (!claim(work)) return false;
     for (const auto& one : work.chunks) {
         try {
-            const auto sent = copy_chunk(source_.rows(), target(), request_for(one), setup_.ticket,
+            auto ticket = setup_.ticket;
+            if (setup_.files != nullptr) {
+                ticket.snapshot = setup_.files->snapshot_of(one.table->number, one.chunk->number);
+            }
+            const auto sent = copy_chunk(source_.rows(one), target(), request_for(one), ticket,
                                          progress_, setup_.interrupt);
             finish_in_copy(work, *one.table, sent);
         } catch (Error& error) {
@@ -239,11 +245,22 @@ void Lane::finish_in_copy(const Work& work, const snapshot::TablePlan& table,
 
 void Lane::copy_objects(const Work& work) {
     io::Transaction transaction(target());
-    const auto result =
-        copy_large_objects(source_.connection(), target(), work.objects->first, work.objects->last,
-                           setup_.no_owner, setup_.no_privileges, setup_.read_objects_back);
+    LargeObjectResult result;
+    auto ticket = setup_.ticket;
+    if (setup_.files != nullptr) {
+        const int part = work.objects->number;
+        result = load_large_objects(
+            *setup_.files->open_objects(part), target(),
+            {*work.objects, setup_.no_owner, setup_.no_privileges, setup_.read_objects_back},
+            progress_);
+        ticket.snapshot = setup_.files->snapshot_of_objects(part);
+    } else {
+        result = copy_large_objects(source_.connection(), target(), work.objects->first,
+                                    work.objects->last, setup_.no_owner, setup_.no_privileges,
+                                    setup_.read_objects_back);
+    }
     io::failpoint(io::Failpoint::large_objects_before_mark);
-    snapshot::mark_objects_loaded(target(), setup_.ticket, work.objects->number, result.bytes);
+    snapshot::mark_objects_loaded(target(), ticket, work.objects->number, result.bytes);
     committing_ = true;
     transaction.commit();
     committing_ = false;

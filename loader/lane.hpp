@@ -44,6 +44,8 @@ struct LaneSetup {
     bool read_objects_back = false;
     /// How agents that bring the rows are started; null: rows come over connections of our own.
     const io::AgentCommand* via = nullptr;
+    /// The files to read instead of the source; null: there are none.
+    const ExportFiles* files = nullptr;
     /// Where files with chunks are, and what the snapshot shows, which their names hold.
     const SpoolFolder& spool;
     std::string visible;

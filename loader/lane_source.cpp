@@ -20,8 +20,12 @@ bool snapshot_is_gone(const io::Error& error) {
 
 }  // namespace
 
+LaneSource::LaneSource(int number, const RowsFrom& from) : number_(number), from_(from) {
+    if (from_.files != nullptr) files_.emplace(*from_.files);
+}
+
 io::SessionSettings LaneSource::settings() const {
-    return {setup_.ticket.job,
+    return {from_.job,
             fmt::format("read {}", number_),
             "UTF8",
             kLaneLockTimeout,
@@ -31,7 +35,7 @@ io::SessionSettings LaneSource::settings() const {
 
 void LaneSource::import_snapshot(io::CopySource& source) {
     try {
-        source.execute({"import_snapshot", snapshot::import_snapshot(setup_.exported)});
+        source.execute({"import_snapshot", snapshot::import_snapshot(from_.exported)});
     } catch (const io::Error& error) {
         if (!snapshot_is_gone(error)) throw;
         throw snapshot::SnapshotLost("the source's snapshot is lost: " + std::string(error.what()));
@@ -40,7 +44,7 @@ void LaneSource::import_snapshot(io::CopySource& source) {
 
 io::Connection& LaneSource::connection() {
     if (!connection_) {
-        connection_ = io::Connection::open(setup_.source, settings(), setup_.interrupt);
+        connection_ = io::Connection::open(from_.source, settings(), from_.interrupt);
         direct_.emplace(*connection_);
         connection_in_snapshot_ = false;
     }
@@ -51,13 +55,21 @@ io::Connection& LaneSource::connection() {
     return *connection_;
 }
 
-io::CopySource& LaneSource::rows() {
-    if (setup_.via == nullptr) {
+io::CopySource& LaneSource::rows(const TableChunk& chunk) {
+    if (!files_) return session();
+    files_->next(chunk);
+    return *files_;
+}
+
+bool LaneSource::locks_tables() const { return !files_ && !from_.plan.lock_all_tables; }
+
+io::CopySource& LaneSource::session() {
+    if (from_.via == nullptr) {
         connection();
         return *direct_;
     }
     if (!agent_) {
-        agent_.emplace(*setup_.via, setup_.source, settings(), setup_.interrupt);
+        agent_.emplace(*from_.via, from_.source, settings(), from_.interrupt);
         agent_in_snapshot_ = false;
     }
     if (!agent_in_snapshot_) {
@@ -68,7 +80,7 @@ io::CopySource& LaneSource::rows() {
 }
 
 void LaneSource::make_room_for(std::size_t tables) {
-    if (setup_.plan.lock_all_tables) return;
+    if (from_.plan.lock_all_tables) return;
     if (tables_locked_ + tables > kTablesPerTransaction) leave_snapshot();
     tables_locked_ += tables;
 }

@@ -29,6 +29,9 @@ LargeObjectResult copy_large_objects(io::Connection& source, io::Connection& tar
                                      snapshot::Oid first, snapshot::Oid last, bool no_owner,
                                      bool no_privileges, bool read_back = false);
 
+/// Throws: io::Error if one of them exists on the target already.
+void refuse_existing_objects(io::Connection& target, snapshot::Oid first, snapshot::Oid last);
+
 /// Gives an object that is on both sides the source's contents; all else about it stays.
 /// Requires: as above.
 void rewrite_large_object(io::Connection& source, io::Connection& target, snapshot::Oid oid);

@@ -23,24 +23,31 @@ constexpr io::Query kSetSequences{"set_sequences", R"sql(
                                    and c.relkind = 'S'
 )sql"};
 
-std::int64_t set_some(io::Connection& source, io::Connection& target,
-                      std::span<const snapshot::SequenceName> sequences) {
+void read_some(io::Connection& source, std::span<const snapshot::SequenceName> sequences,
+               std::vector<snapshot::SequenceValue>& values) {
     std::string read;
-    std::vector<std::string> schemas;
-    std::vector<std::string> names;
-    for (const auto& sequence : sequences) {
+    for (std::size_t i = 0; i < sequences.size(); ++i) {
         read += read.empty() ? "" : " union all ";
-        read += "select " + std::to_string(names.size()) + ", last_value, is_called from " +
-                io::quote_qualified(sequence.schema, sequence.name);
-        schemas.push_back(sequence.schema);
-        names.push_back(sequence.name);
+        read += "select " + std::to_string(i) + ", last_value, is_called from " +
+                io::quote_qualified(sequences[i].schema, sequences[i].name);
     }
-    std::vector<std::string> values;
-    std::vector<std::string> called;
     const auto rows = source.query({"read_sequences", read + " order by 1"});
     for (int row = 0; row < rows.rows(); ++row) {
-        values.push_back(rows.string(row, 1));
-        called.push_back(rows.string(row, 2));
+        const auto& name = sequences[static_cast<std::size_t>(row)];
+        values.push_back({name, rows.integer(row, 1), rows.boolean(row, 2)});
+    }
+}
+
+std::int64_t write_some(io::Connection& target, std::span<const snapshot::SequenceValue> some) {
+    std::vector<std::string> schemas;
+    std::vector<std::string> names;
+    std::vector<std::string> values;
+    std::vector<std::string> called;
+    for (const auto& value : some) {
+        schemas.push_back(value.sequence.schema);
+        names.push_back(value.sequence.name);
+        values.push_back(std::to_string(value.last_value));
+        called.emplace_back(value.is_called ? "t" : "f");
     }
     return target
         .query(kSetSequences, {io::array_literal(schemas), io::array_literal(names),
@@ -50,15 +57,31 @@ std::int64_t set_some(io::Connection& source, io::Connection& target,
 
 }  // namespace
 
-std::int64_t set_sequences(io::Connection& source, io::Connection& target,
-                           const std::vector<snapshot::SequenceName>& sequences) {
-    std::int64_t set = 0;
+std::vector<snapshot::SequenceValue> read_sequences(
+    io::Connection& source, const std::vector<snapshot::SequenceName>& sequences) {
+    std::vector<snapshot::SequenceValue> values;
     for (std::span<const snapshot::SequenceName> rest(sequences); !rest.empty();) {
         const auto some = rest.first(std::min(kPerStatement, rest.size()));
-        set += set_some(source, target, some);
+        read_some(source, some, values);
+        rest = rest.subspan(some.size());
+    }
+    return values;
+}
+
+std::int64_t write_sequences(io::Connection& target,
+                             const std::vector<snapshot::SequenceValue>& values) {
+    std::int64_t set = 0;
+    for (std::span<const snapshot::SequenceValue> rest(values); !rest.empty();) {
+        const auto some = rest.first(std::min(kPerStatement, rest.size()));
+        set += write_some(target, some);
         rest = rest.subspan(some.size());
     }
     return set;
+}
+
+std::int64_t set_sequences(io::Connection& source, io::Connection& target,
+                           const std::vector<snapshot::SequenceName>& sequences) {
+    return write_sequences(target, read_sequences(source, sequences));
 }
 
 }  // namespace pghaul::loader

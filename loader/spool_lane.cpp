@@ -76,7 +76,7 @@ void SpoolLane::read(const Work& work) {
                               !setup_.plan.lock_all_tables,
                               setup_.truncated_since ? &setup_.truncated_since : nullptr};
     spool_chunk(
-        source_.rows(), file, request,
+        source_.rows(work.chunks.front()), file, request,
         [&](std::uint64_t bytes) {
             const bool goes_on = !queue_.ended();
             if (!goes_on || !queue_.make_room(work, static_cast<std::int64_t>(bytes))) {

@@ -184,7 +184,7 @@ void Journal::lock() {
 void Journal::insert(const JobRecord& record) {
     connection().query(kInsertJob,
                        {record.job, record.version, record.source, record.source_identity,
-                        record.settings, record.runner, record.capture ? "t" : "f"});
+                        record.settings, record.runner, record.capture ? "t" : "f", record.job_id});
     phase_ = Phase::created;
 }
 

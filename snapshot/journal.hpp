@@ -112,6 +112,7 @@ class Journal {
     /// Takes the job for this process and ends sessions that a killed run left on the target.
     /// Throws: io::Error (stopped) that names the holder.
     void lock();
+    /// record.job_id: empty for a new one.
     void insert(const JobRecord& record);
     /// Begins a run: from here on, marks of earlier runs fail. Returns its number.
     std::int64_t begin_run(const std::string& runner, const std::string& version);

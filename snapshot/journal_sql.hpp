@@ -143,14 +143,17 @@ inline constexpr io::Query kListJobs{"list_jobs", R"sql(
     select job from pghaul.job order by job
 )sql"};
 
-/// $1 job, $2 version, $3 source, $4 identity, $5 settings, $6 runner, $7 capture.
+/// $1 job, $2 version, $3 source, $4 identity, $5 settings, $6 runner, $7 capture, $8 the job's id,
+/// or empty for a new one.
 inline constexpr io::Query kInsertJob{"insert_job", R"sql(
     insert into pghaul.job (job, version, source, source_identity, settings, phase, run, runner,
                             capture, job_id)
     values ($1, $2, $3, $4, $5, 'created', 0, $6, $7::pg_catalog.bool,
-            pg_catalog.md5(pg_catalog.random()::pg_catalog.text
-                           || pg_catalog.clock_timestamp()::pg_catalog.text
-                           || pg_catalog.pg_backend_pid()))
+            case when $8 <> '' then $8
+                 else pg_catalog.md5(pg_catalog.random()::pg_catalog.text
+                                     || pg_catalog.clock_timestamp()::pg_catalog.text
+                                     || pg_catalog.pg_backend_pid())
+            end)
 )sql"};
 
 /// $1 job, $2 runner, $3 version.

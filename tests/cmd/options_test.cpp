@@ -225,11 +225,32 @@ TEST(Options, RefuseWhatTheyDoNotKnow) {
              {"follow", "--source", "a", "--target", "b", "--until", "current"},
              {"plan", "--source", "a", "--target", "b", "--source-via", "c"},
              {"agent", "--source", "a"},
+             {"export", "--source", "a"},
+             {"export", "d"},
+             {"export", "d", "--source", "a", "--target", "b"},
+             {"export", "d", "--source", "a", "--source-is-quiet"},
+             {"import", "d"},
+             {"import", "--target", "b"},
+             {"import", "d", "--target", "b", "--verify", "full"},
+             {"import", "d", "--target", "b", "--source", "a"},
              {"drop"}}) {
         const auto error = refusal_of(arguments);
         EXPECT_EQ(error.exit_code(), io::ExitCode::usage) << error.report();
         EXPECT_FALSE(error.hint().empty());
     }
+}
+
+TEST(Files, HaveAFolderAndOneServer) {
+    const auto to = parse({"export", "/disk/shop", "--source", "shop", "--no-capture"});
+    EXPECT_EQ(to->command, Command::export_image);
+    EXPECT_EQ(to->folder, "/disk/shop");
+    EXPECT_EQ(to->job, "shop");
+    EXPECT_TRUE(to->no_capture);
+    EXPECT_NE(to->effective().find("folder /disk/shop"), std::string::npos);
+    const auto from = parse({"import", "/disk/shop", "--target", "shop"});
+    EXPECT_EQ(from->command, Command::import_image);
+    EXPECT_EQ(from->folder, "/disk/shop");
+    EXPECT_EQ(from->job, "") << "the export says which";
 }
 
 class ConfigFile : public testing::Test {
@@ -256,6 +277,15 @@ class ConfigFile : public testing::Test {
     std::optional<test::MemoryFile> file_;
     std::string path_;
 };
+
+TEST_F(ConfigFile, MayHoldTheServersOfAnExportAndAnImport) {
+    const auto to = with("source = \"shop\"\ntarget = \"new\"\n", {"/disk"}, "export");
+    EXPECT_EQ(to->source, "shop");
+    EXPECT_EQ(to->folder, "/disk");
+    const auto from = with("target = \"new\"\njobs = 4\n", {"/disk"}, "import");
+    EXPECT_EQ(from->target, "new");
+    EXPECT_EQ(from->jobs, 4);
+}
 
 TEST_F(ConfigFile, GivesWhatTheCommandLineDoesNot) {
     const auto options = with(
@@ -332,10 +362,17 @@ TEST(Help, ListsEveryOptionOfEveryCommand) {
     worker.insert({"jobs", "source-via", "max-runtime", "stop-at"});
     auto drop = common;
     drop.insert("spool-dir");
+    auto to_files = common;
+    to_files.erase("target");
+    to_files.insert({"schema", "exclude-schema", "table", "exclude-table", "jobs", "chunk-size",
+                     "no-capture", "source-is-quiet"});
+    auto from_files = common;
+    from_files.erase("source");
+    from_files.insert({"jobs", "no-owner", "no-privileges", "verify"});
     const std::vector<std::pair<std::string, std::set<std::string>>> contract = {
-        {"plan", plan},       {"run", run},       {"follow", follow},
-        {"cutover", cutover}, {"verify", verify}, {"status", status},
-        {"drop", drop},       {"worker", worker}, {"agent", {"help"}}};
+        {"plan", plan},       {"run", run},           {"follow", follow}, {"cutover", cutover},
+        {"verify", verify},   {"status", status},     {"drop", drop},     {"worker", worker},
+        {"export", to_files}, {"import", from_files}, {"agent", {"help"}}};
     for (const auto& [command, names] : contract) {
         const auto result = pghaul({command, "--help"});
         EXPECT_EQ(result.exit_code, 0) << command;
@@ -347,9 +384,10 @@ TEST(Help, ListsEveryOptionOfEveryCommand) {
 TEST(Help, ListsCommandsAndExitCodes) {
     const auto result = pghaul({"--help"});
     EXPECT_EQ(result.exit_code, 0);
-    for (const auto* text : {"plan", "run", "follow", "cutover", "verify", "status", "drop",
-                             "agent", "0 done", "1 failed", "2 usage", "3 plan says no-go",
-                             "4 verify found differences", "75 stopped early"}) {
+    for (const auto* text :
+         {"plan", "run", "follow", "cutover", "verify", "status", "drop", "agent", "export",
+          "import", "0 done", "1 failed", "2 usage", "3 plan says no-go",
+          "4 verify found differences", "75 stopped early"}) {
         EXPECT_NE(result.out.find(text), std::string::npos) << text;
     }
 }

@@ -1,5 +1,6 @@
 // A copy that is killed at each named place, and the rerun that must finish the job. Places that
-// only live changes pass: tests/crash/live_kills_test.cpp; those of files: spool_kills_test.cpp.
+// only live changes pass: tests/crash/live_kills_test.cpp; those of files: spool_kills_test.cpp and
+// export_kills_test.cpp.
 #include <gtest/gtest.h>
 
 #include <cctype>
@@ -15,7 +16,8 @@ using io::Failpoint;
 /// Passed only with live changes, or with files: live_kills_test.cpp, spool_kills_test.cpp.
 bool elsewhere(const std::string& name) {
     return name.starts_with("capture") || name.starts_with("window_") ||
-           name.starts_with("cutover_") || name.starts_with("spool_");
+           name.starts_with("cutover_") || name.starts_with("spool_") ||
+           name.starts_with("export_") || name.starts_with("import_");
 }
 
 /// Every failpoint with the passes at which it kills.

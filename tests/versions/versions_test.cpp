@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 
+#include "tests/cmd/export_steps.hpp"
 #include "tests/cmd/verify_steps.hpp"
 
 namespace pghaul::test {
@@ -157,6 +158,32 @@ TEST_P(KilledBetweenVersions, FinishesWithTheRerun) {
     EXPECT_TRUE(equal(pair));
 }
 
+class ThroughFilesBetweenVersions : public testing::TestWithParam<std::pair<int, int>> {};
+
+TEST_P(ThroughFilesBetweenVersions, CarryADatabase) {
+    const auto [from, to] = GetParam();
+    if (!find_server_bin(from) || !find_server_bin(to)) {
+        GTEST_SKIP() << "PostgreSQL " << from << " or " << to << " server is not installed";
+    }
+    if (from > pg_dump_major()) GTEST_SKIP() << "the installed pg_dump is older than " << from;
+    const std::string name = "files" + std::to_string(from) + "_to" + std::to_string(to);
+    create_database(server(from), name);
+    create_database(server(to), name);
+    const Pair pair{name, server(from).conninfo(name), server(to).conninfo(name)};
+    pair.source_sql(schema_for(from));
+    const ExportDir dir;
+    ASSERT_TRUE(exited(export_to(dir, pair), 0));
+    pair.source_sql(
+        "update large set t = 'changed' where id % 10 = 0; delete from large where "
+        "id between 9001 and 9010;");
+    ASSERT_TRUE(exited(import_from(dir, pair, {"--no-privileges", "--no-owner"}), 0));
+    EXPECT_EQ(phase(pair), "done");
+    EXPECT_EQ(pair.target_sql("select count(*) from large where t = 'changed';"), "0");
+    EXPECT_TRUE(exited(follow(pair), 0));
+    EXPECT_TRUE(equal(pair));
+    EXPECT_TRUE(exited(verify(pair), 0));
+}
+
 /// Pairs that must work; scripts/test --all wants each pair of what is installed too.
 std::vector<std::pair<int, int>> pairs() {
     std::vector<std::pair<int, int>> list = {{10, 15}, {15, 18}, {10, 18}, {18, 15}, {15, 15}};
@@ -178,6 +205,8 @@ std::string test_name(const testing::TestParamInfo<std::pair<int, int>>& info) {
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryPair, Versions, testing::ValuesIn(pairs()), test_name);
+INSTANTIATE_TEST_SUITE_P(SomePairs, ThroughFilesBetweenVersions,
+                         testing::Values(std::pair(10, 15), std::pair(15, 18)), test_name);
 INSTANTIATE_TEST_SUITE_P(SomePairs, KilledBetweenVersions,
                          testing::Values(std::pair(10, 15), std::pair(15, 18)), test_name);
 
