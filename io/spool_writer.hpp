@@ -15,7 +15,7 @@
 namespace pghaul::io {
 
 /// Units: bytes of one buffer, and how many a file has: 1 MB for each file being written or read.
-/// Source: bench/ring_bench.cpp; larger or more ones gain nothing.
+/// Source: bench/ring_bench.cpp; larger or more ones gain little.
 inline constexpr std::size_t kSpoolBufferBytes = 256 * 1024;
 inline constexpr std::size_t kSpoolBuffers = 4;
 

@@ -18,14 +18,18 @@ namespace pghaul::loader {
 using io::Connection;
 using io::Error;
 
+RowsFrom rows_from(const LaneSetup& setup) {
+    return {setup.source,    setup.plan, setup.exported, setup.ticket.job,
+            setup.interrupt, setup.via,  setup.files};
+}
+
 Lane::Lane(int number, const LaneSetup& setup, WorkQueue& queue)
 
     : number_(number),
       setup_(setup),
       queue_(queue),
       progress_(setup.progress.add_stream()),
-      source_(number + 1, {setup.source, setup.plan, setup.exported, setup.ticket.job,
-                           setup.interrupt, setup.via, setup.files}) {}
+      source_(number + 1, rows_from(setup)) {}
 
 void Lane::run() noexcept {
     try {

@@ -51,6 +51,9 @@ struct LaneSetup {
     std::string visible;
 };
 
+/// The part of it that says where rows come from.
+RowsFrom rows_from(const LaneSetup& setup);
+
 class Lane {
   public:
     Lane(int number, const LaneSetup& setup, WorkQueue& queue);

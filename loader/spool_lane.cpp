@@ -23,7 +23,7 @@ SpoolLane::SpoolLane(int number, int streams, const LaneSetup& setup, WorkQueue&
       setup_(setup),
       queue_(queue),
       progress_(setup.progress.add_stream()),
-      source_(streams + number + 1, setup) {}
+      source_(streams + number + 1, rows_from(setup)) {}
 
 void SpoolLane::run() noexcept {
     try {
@@ -72,8 +72,7 @@ void SpoolLane::read(const Work& work) {
     const auto path = setup_.spool.file_of(one);
     io::SpoolWriter file(path, setup_.spool.id_of(one, setup_.plan.encoding, setup_.ticket.snapshot,
                                                   setup_.visible));
-    const CopyRequest request{*one.table, *one.chunk, setup_.plan.encoding,
-                              !setup_.plan.lock_all_tables,
+    const CopyRequest request{*one.table, *one.chunk, setup_.plan.encoding, source_.locks_tables(),
                               setup_.truncated_since ? &setup_.truncated_since : nullptr};
     spool_chunk(
         source_.rows(work.chunks.front()), file, request,
