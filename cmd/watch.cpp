@@ -103,6 +103,7 @@ void Watch::end_forgotten_waits(io::Connection& connection) {
             std::find(suspects_.begin(), suspects_.end(), waits[i]) != suspects_.end();
         if (again) {
             io::break_off(waits[i]);
+            connection.query(snapshot::kEndForgotten, {pids[i]});
         } else {
             suspects.push_back(waits[i]);
         }

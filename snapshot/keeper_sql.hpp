@@ -71,6 +71,15 @@ inline constexpr io::Query kWaitingForUs{"waiting_for_us", R"sql(
         or a.wait_event_type = 'Client'
 )sql"};
 
+/// $1 pid of a session of ours whose connection passes nothing: what it holds (locks, claims) it
+/// would hold for as long as the network pretends.
+inline constexpr io::Query kEndForgotten{"end_forgotten", R"sql(
+    select pg_catalog.pg_terminate_backend(a.pid)
+      from pg_catalog.pg_stat_activity as a
+     where a.pid = $1::pg_catalog.int4
+       and a.usename = current_user
+)sql"};
+
 /// $1 a table's OID. Row: whether the snapshot that this transaction sees knows the file that the
 /// table is now; if not, it was truncated or rewritten since, and looks empty. Of no use without a
 /// lock on it.
@@ -80,7 +89,7 @@ inline constexpr io::Query kSameFile{"same_file", R"sql(
      where c.oid = $1::pg_catalog.oid
 )sql"};
 
-inline constexpr std::array kKeeperQueries = {kExport, kExistingTables, kExclusiveLocks,
-                                              kWaits,  kWaitingForUs,   kSameFile};
+inline constexpr std::array kKeeperQueries = {
+    kExport, kExistingTables, kExclusiveLocks, kWaits, kWaitingForUs, kEndForgotten, kSameFile};
 
 }  // namespace pghaul::snapshot

@@ -99,6 +99,31 @@ TEST_F(Control, AConnectionThatTheNetworkForgotEndsTheWaitForItWithinHalfAMinute
     EXPECT_TRUE(exited(run(pair), 0));
 }
 
+/// Found by a round of faults: the session that the network had forgotten kept its locks, and the
+/// retry stood in line behind them.
+TEST_F(Control, ACopyWhoseConnectionIsForgottenIsDoneAgainByTheSameRun) {
+    const auto pair = fresh_pair(
+        "create table t (id int primary key, pad text); insert into t "
+        "select i, repeat('x', 200) from generate_series(1, 200000) i; analyze t;");
+    TcpProxy proxy(target_server().port());
+    auto through = pair;
+    through.target = "host=127.0.0.1 port=" + std::to_string(proxy.port()) +
+                     " user=postgres sslmode=disable gssencmode=disable dbname=" + pair.name;
+    ChildProcess child(run_argv(through, {in_chunks()}));
+    ASSERT_TRUE(eventually([&] {
+        return pair.target_sql(
+                   "select count(*) > 0 from pg_stat_activity where datname = current_database() "
+                   "and query like 'copy %' and state = 'active';") == "t";
+    }));
+    ASSERT_GT(proxy.stall(/*newcomers=*/false), 0);
+    const auto ended = child.wait(std::chrono::seconds(90));
+    ASSERT_TRUE(ended) << "it waits for ever";
+    EXPECT_TRUE(exited(*ended, 0));
+    EXPECT_TRUE(holds(ended->err, "trying again"));
+    proxy.end_all(TcpProxy::End::closed);
+    EXPECT_TRUE(equal(pair, true));
+}
+
 TEST_F(Control, ATableThatIsLockedNamesTheSessionInTheWay) {
     const auto pair = fresh_pair("create table \"in .use\" as select 1 as a;");
     Holder holder(pair.source, "begin; lock table public.\"in .use\" in access exclusive mode");

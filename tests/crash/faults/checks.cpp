@@ -94,6 +94,9 @@ std::string objects_left(const Ends& ends) {
     for (const auto& end : {ends.source, ends.target}) left += traces(end.superuser());
     EqualityOptions with_schema;
     with_schema.schema = true;
+    // Compared before drop. A server that crashes moves its sequences ahead: it logs 32 values at a
+    // time.
+    with_schema.sequences = false;
     // The owner of the target database has by itself what was granted to it on the source.
     with_schema.schema_dump_options = {"--no-privileges"};
     return left + compare_databases(ends.source.superuser(), ends.target.superuser(), with_schema);
