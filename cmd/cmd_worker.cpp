@@ -59,6 +59,7 @@ class Worker {
         }
         auto source = run_.open_source("plan");
         check_same_source(source, *record);
+        check_compression(journal_.connection(), run_.options);
         run_.facts.maintenance_work_mem_kb =
             maintenance_share_kb(journal_.connection(), run_.options.jobs);
         run_.capture = record->capture;

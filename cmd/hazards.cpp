@@ -53,12 +53,21 @@ ServerFacts check_servers(Connection& source, Connection& target, const Options&
     check_version(source);
     check_version(target);
     check_not_same(source, target);
+    check_compression(target, options);
     auto facts = check_target(target, source.server_encoding(), needs_of(source, {}), options.jobs);
     facts.source_identity = source.query_value(kDatabaseIdentity);
     facts.tools = loader::find_dump_tools(source.server_major(), target.server_major(), interrupt);
     facts.integer_datetimes =
         facts.integer_datetimes && source.parameter("integer_datetimes") == "on";
     return facts;
+}
+
+void check_compression(Connection& target, const Options& options) {
+    const auto& method = options.toast_compression;
+    if (method.empty() || target.query_row(kKnowsCompression, {method}).boolean(0, 0)) return;
+    throw Error(fmt::format("{} can't compress values with {}", target.server_name(), method))
+        .exit_code(io::ExitCode::no_go)
+        .hint("that needs PostgreSQL 14 or later, built with lz4; leave --toast-compression out");
 }
 
 void check_same_source(Connection& source, const snapshot::JobRecord& record) {

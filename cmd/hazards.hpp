@@ -39,6 +39,9 @@ ServerFacts check_servers(io::Connection& source, io::Connection& target, const 
 /// What a stream's index builds may use. Units: kB.
 std::int64_t maintenance_share_kb(io::Connection& target, int streams);
 
+/// Throws: io::Error (no_go) if the target can't do what --toast-compression asks for.
+void check_compression(io::Connection& target, const Options& options);
+
 /// Throws: io::Error (no_go) if this is not the database that the job copies from.
 void check_same_source(io::Connection& source, const snapshot::JobRecord& record);
 /// The parts of it that concern one server.

@@ -31,6 +31,15 @@ inline constexpr io::Query kServerProcess{"server_process", R"sql(
            || pg_catalog.pg_postmaster_start_time()::pg_catalog.text
 )sql"};
 
+/// $1 a compression method. Row: whether the server has it for large values.
+inline constexpr io::Query kKnowsCompression{"knows_compression", R"sql(
+    select exists (
+        select 1
+          from pg_catalog.pg_settings as s
+         where s.name = 'default_toast_compression'
+           and $1::pg_catalog.text = any(s.enumvals))
+)sql"};
+
 /// Rows: what stands in the database beside extensions and pghaul's own journal. Objects of initdb
 /// have numbers below 16384.
 inline constexpr io::Query kUserObjects{"user_objects", R"sql(
@@ -204,10 +213,10 @@ inline constexpr io::Query kTablesOfOthers{"tables_of_others", R"sql(
 )sql"};
 
 inline constexpr std::array kHazardQueries = {
-    kTakeMarker,     kDatabaseIdentity,  kServerProcess,     kUserObjects,
-    kExisting,       kNamesOf,           kRolesUsed,         kMissingRoles,
-    kExtensionsUsed, kMissingExtensions, kTablespacesUsed,   kMissingTablespaces,
-    kTargetFacts,    kCollation,         kUnreadableObjects, kTablesOfOthers,
+    kTakeMarker,      kDatabaseIdentity,   kServerProcess, kUserObjects,    kExisting,
+    kNamesOf,         kRolesUsed,          kMissingRoles,  kExtensionsUsed, kMissingExtensions,
+    kTablespacesUsed, kMissingTablespaces, kTargetFacts,   kCollation,      kUnreadableObjects,
+    kTablesOfOthers,  kKnowsCompression,
 };
 
 }  // namespace pghaul::cmd

@@ -145,18 +145,11 @@ void add_carrying(CLI::App& app, Options& options, RawOptions& raw) {
                    "source: 'ssh dbhost pghaul agent'")
         ->type_name("COMMAND")
         ->group("Run");
-    app.add_option("--spool", raw.spool,
-                   "auto: while the target falls behind, rows go into files first (lz4, with "
-                   "checksums), so that the source is read and its snapshot let go at its own "
-                   "speed; always: all do, but for small tables and large objects; never")
-        ->check(CLI::IsMember({"auto", "always", "never"}))
+    app.add_option("--toast-compression", raw.toast_compression,
+                   "how the target compresses large values of the copy; lz4 costs it less CPU than "
+                   "pglz (PostgreSQL 14); later rows follow the server's own setting")
+        ->check(CLI::IsMember({"default", "pglz", "lz4"}))
         ->capture_default_str()
-        ->group("Run");
-    add_spool_dir(app, options, "Run");
-    app.add_option("--spool-size", raw.spool_size,
-                   "what these files may take; when it is full, the source waits (default: 10GB, "
-                   "or half of what is free there)")
-        ->type_name("BYTES")
         ->group("Run");
     app.add_option("--max-runtime", raw.max_runtime,
                    "end tidily after this time (8h, 90m); the next run goes on")
@@ -182,6 +175,19 @@ void add_run(CLI::App& app, Options& options, RawOptions& raw) {
         ->capture_default_str()
         ->group("Run");
     add_carrying(app, options, raw);
+    app.add_option("--spool", raw.spool,
+                   "auto: while the target falls behind, rows go into files first (lz4, with "
+                   "checksums), so that the source is read and its snapshot let go at its own "
+                   "speed; always: all do, but for small tables and large objects; never")
+        ->check(CLI::IsMember({"auto", "always", "never"}))
+        ->capture_default_str()
+        ->group("Run");
+    add_spool_dir(app, options, "Run");
+    app.add_option("--spool-size", raw.spool_size,
+                   "what these files may take; when it is full, the source waits (default: 10GB, "
+                   "or half of what is free there)")
+        ->type_name("BYTES")
+        ->group("Run");
     app.add_flag("--source-is-quiet", options.source_is_quiet,
                  "I vouch that nothing changes on the source between runs, so a copy may go on "
                  "with a new snapshot")

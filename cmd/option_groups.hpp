@@ -19,6 +19,7 @@ struct RawOptions {
     std::string freeze = "auto";
     std::string spool = "auto";
     std::string spool_size;
+    std::string toast_compression = "default";
     std::string until;
     std::string verify = "readback";
     std::string max_runtime;

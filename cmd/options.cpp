@@ -73,6 +73,7 @@ void convert(const RawOptions& raw, Options& options) {
                      : raw.format == "text" ? snapshot::FormatChoice::text
                                             : snapshot::FormatChoice::automatic;
     options.freeze = raw.freeze != "never";
+    if (raw.toast_compression != "default") options.toast_compression = raw.toast_compression;
     options.spool = raw.spool == "always"  ? loader::SpoolMode::always
                     : raw.spool == "never" ? loader::SpoolMode::never
                                            : loader::SpoolMode::automatic;

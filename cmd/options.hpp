@@ -41,6 +41,8 @@ struct Options {
     std::string target;
     /// run: the command that starts an agent beside the source; empty: rows come directly.
     std::string source_via;
+    /// run, worker: of large values on the target; empty: as the server does.
+    std::string toast_compression;
     std::string job;  // the source database's name unless given; empty: the target's only one
 
     std::string folder;  // export, import: where the files are

@@ -65,6 +65,7 @@ void run_streams(RunContext& run, loader::WorkQueue& queue, const SnapshotInHand
                                   truncated_since,
                                   read_back,
                                   run.options.verify != VerifyMode::none,
+                                  run.options.toast_compression,
                                   run.via ? &*run.via : nullptr,
                                   run.files,
                                   spool,

@@ -273,19 +273,21 @@ void Lane::copy_objects(const Work& work) {
 
 Connection& Lane::target() {
     if (target_) return *target_;
-    target_ = Connection::open(
-        setup_.target,
-        {setup_.ticket.job,
-         fmt::format("write {}", number_ + 1),
-         "UTF8",
-         kLaneLockTimeout,
-         {{"maintenance_work_mem", fmt::format("{}kB", setup_.maintenance_work_mem_kb)},
-          {"synchronous_commit", "on"},
-          // A machine that is gone lets go of its claims within half a minute.
-          {"tcp_keepalives_idle", "10"},
-          {"tcp_keepalives_interval", "5"},
-          {"tcp_keepalives_count", "3"}}},
-        setup_.interrupt);
+    io::SessionSettings settings{
+        setup_.ticket.job,
+        fmt::format("write {}", number_ + 1),
+        "UTF8",
+        kLaneLockTimeout,
+        {{"maintenance_work_mem", fmt::format("{}kB", setup_.maintenance_work_mem_kb)},
+         {"synchronous_commit", "on"},
+         // A machine that is gone lets go of its claims within half a minute.
+         {"tcp_keepalives_idle", "10"},
+         {"tcp_keepalives_interval", "5"},
+         {"tcp_keepalives_count", "3"}}};
+    if (!setup_.toast_compression.empty()) {
+        settings.extra.emplace_back("default_toast_compression", setup_.toast_compression);
+    }
+    target_ = Connection::open(setup_.target, settings, setup_.interrupt);
     return *target_;
 }
 

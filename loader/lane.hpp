@@ -42,6 +42,8 @@ struct LaneSetup {
     ReadBack& read_back;
     /// Large objects are read again in the transaction that makes them.
     bool read_objects_back = false;
+    /// default_toast_compression on the target; empty: the server's own.
+    std::string toast_compression;
     /// How agents that bring the rows are started; null: rows come over connections of our own.
     const io::AgentCommand* via = nullptr;
     /// The files to read instead of the source; null: there are none.

@@ -124,6 +124,8 @@ io::Result Journal::query(const io::Query& query, const io::Params& params) {
         // Statements that come here set a state or read: doing them twice is doing them once (the
         // seconds of a step may count twice, which only a display sees).
         if (!error.poisons_connection() || !error.retryable()) throw;
+        // Before the run's number is known, nobody could tell this run from another.
+        if (locked_ && run_ == 0) throw;
         return connection().query(query, params);
     }
 }

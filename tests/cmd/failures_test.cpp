@@ -142,7 +142,7 @@ TEST_F(Failures, ASourceThatCrashesBeforeAnythingIsLoadedIsReadAnewByTheSameRun)
     // More than all buffers on the way hold, so the source is still sending when it crashes.
     const auto pair = fresh_pair(gated_table(120000));
     Gate gate(pair);
-    ChildProcess child(run_argv(pair, {"-j", "1"}));
+    ChildProcess child(run_argv(pair, {"-j", "1", "--chunk-size", "1GB"}));
     ASSERT_TRUE(gate.reached());
     source_server().restart_immediate();
     gate.open();

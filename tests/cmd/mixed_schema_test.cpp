@@ -112,6 +112,17 @@ TEST_F(WholeRun, CarriesRowsInTextAndWithoutFreezeToo) {
     EXPECT_TRUE(equal(pair, true));
 }
 
+TEST_F(WholeRun, CompressesLargeValuesAsAsked) {
+    const auto pair = fresh_pair(
+        "create table t (id int primary key, v text);"
+        "insert into t select i, repeat(md5(i::text), 1000) from generate_series(1, 50) i;");
+    const auto compression = "select string_agg(distinct pg_column_compression(v), ',') from t;";
+    EXPECT_EQ(pair.source_sql(compression), "pglz");
+    EXPECT_TRUE(exited(run(pair, {"--toast-compression", "lz4"}), 0));
+    EXPECT_EQ(pair.target_sql(compression), "lz4");
+    EXPECT_TRUE(equal(pair, true));
+}
+
 TEST_F(WholeRun, LeavesOwnersAndRightsOutWhenAskedTo) {
     make_roles();
     const auto pair = fresh_pair(mixed_schema());

@@ -347,8 +347,8 @@ TEST(Help, ListsEveryOptionOfEveryCommand) {
     plan.insert({"schema", "exclude-schema", "table", "exclude-table", "jobs", "chunk-size",
                  "format", "freeze", "no-capture", "no-owner", "no-privileges"});
     auto run = plan;
-    run.insert({"until", "source-via", "verify", "max-runtime", "stop-at", "source-is-quiet",
-                "restart-copy", "spool", "spool-dir", "spool-size"});
+    run.insert({"toast-compression", "until", "source-via", "verify", "max-runtime", "stop-at",
+                "source-is-quiet", "restart-copy", "spool", "spool-dir", "spool-size"});
     auto follow = common;
     follow.insert({"jobs", "until-current"});
     auto cutover = common;
@@ -359,7 +359,7 @@ TEST(Help, ListsEveryOptionOfEveryCommand) {
     auto status = common;
     status.insert("watch");
     auto worker = common;
-    worker.insert({"jobs", "source-via", "max-runtime", "stop-at"});
+    worker.insert({"jobs", "source-via", "toast-compression", "max-runtime", "stop-at"});
     auto drop = common;
     drop.insert("spool-dir");
     auto to_files = common;

@@ -62,7 +62,7 @@ std::string test_name(const testing::TestParamInfo<std::string>& info) {
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryPlaceOfFiles, SpoolKilledAt,
-                         testing::Values("spool_sealed=kill", "spool_sealed=kill@4",
+                         testing::Values("spool_sealed=kill", "spool_sealed=kill@3",
                                          "spool_before_load=kill", "spool_before_load=kill@3",
                                          "copy_before_commit=kill@3", "copy_after_commit=kill@3",
                                          "spool_before_removal=kill",
