@@ -110,8 +110,11 @@ class Round {
                   .strikes;
         }
         pause_ = milliseconds(draw_between(random_, 0, 20));
-        result_.setting = fmt::format("as {}, -j {}, chunks of {} MB, writers pause {} ms",
-                                      name_of(as_), jobs, chunk_mb, pause_.count());
+        const bool through_files = draw(random_, 3) == 0;
+        if (through_files) commands_.front().more.emplace_back("--spool=always");
+        result_.setting = fmt::format("as {}, -j {}, chunks of {} MB, writers pause {} ms{}",
+                                      name_of(as_), jobs, chunk_mb, pause_.count(),
+                                      through_files ? ", through files" : "");
     }
 
     void move() {
