@@ -89,7 +89,8 @@ class Worker {
     void help(const SharedSnapshot& shared) {
         run_.plan = journal_.read_plan();
         const auto loaded = journal_.loaded();
-        announce(loaded);
+        begin_counting(run_, loaded);
+        run_.progress.begin_step("copy");
         loader::WorkQueue::Options options;
         options.streams = run_.options.jobs;
         options.finish = shared.with_indexes;
@@ -103,20 +104,6 @@ class Worker {
                 .exit_code(io::ExitCode::stopped)
                 .hint("the run and its other workers go on");
         }
-    }
-
-    void announce(const snapshot::LoadedChunks& loaded) {
-        run_.progress.planned_bytes = run_.plan.total_bytes();
-        run_.progress.tables = static_cast<int>(run_.plan.tables.size());
-        std::int64_t before = 0;
-        for (const auto& [table, chunk] : loaded.tables) {
-            before += run_.plan.tables[static_cast<std::size_t>(table)]
-                          .chunks[static_cast<std::size_t>(chunk)]
-                          .bytes;
-        }
-        run_.progress.loaded_bytes = before;
-        run_.progress.loaded_before_bytes = before;
-        run_.progress.begin_step("copy");
     }
 
     RunContext& run_;

@@ -211,8 +211,6 @@ class Image {
         for (const auto& table : plan.tables) {
             chunks += static_cast<std::int64_t>(table.chunks.size());
         }
-        run_.progress.planned_bytes = plan.total_bytes();
-        run_.progress.tables = static_cast<int>(plan.tables.size());
         spdlog::info("{} tables, {} chunks, {:.1f} MB to copy over {} streams", plan.tables.size(),
                      chunks, static_cast<double>(plan.total_bytes()) / 1e6, run_.options.jobs);
     }
@@ -222,14 +220,7 @@ class Image {
                    const loader::SpoolRules& spool, const std::function<void()>& on_all_read) {
         announce_plan();
         steps_.begin("copy");
-        std::int64_t before = 0;
-        for (const auto& [table, chunk] : loaded.tables) {
-            before += run_.plan.tables[static_cast<std::size_t>(table)]
-                          .chunks[static_cast<std::size_t>(chunk)]
-                          .bytes;
-        }
-        run_.progress.loaded_bytes = before;
-        run_.progress.loaded_before_bytes = before;
+        begin_counting(run_, loaded);
         const bool finish_too = run_.options.until != Until::copied;
         auto not_to_finish = journal_.finished_tables();
         if (run_.capture) not_to_finish.merge(tables_of_two_moments(loaded, spool.files));
@@ -238,7 +229,7 @@ class Image {
                                  tables_to_read_back(run_), spool});
         run_streams(run_, queue, snapshot, truncated_since(run_, snapshot.visible));
         if (!queue.all_copied() || (finish_too && !queue.all_done())) stop_early(run_);
-        steps_.end(run_.progress.loaded_bytes - before);
+        steps_.end(run_.progress.loaded_bytes - run_.progress.loaded_before_bytes);
     }
 
     /// Begun in an earlier snapshot and not complete: such a table may violate its unique indexes

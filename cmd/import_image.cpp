@@ -78,14 +78,7 @@ void load_rows(RunContext& run, Steps& steps, const Exported& exported) {
     steps.begin("load");
     const auto loaded = run.journal.loaded();
     auto& progress = run.progress;
-    progress.planned_bytes = run.plan.total_bytes();
-    progress.tables = static_cast<int>(run.plan.tables.size());
-    for (const auto& [table, chunk] : loaded.tables) {
-        progress.loaded_bytes += run.plan.tables[static_cast<std::size_t>(table)]
-                                     .chunks[static_cast<std::size_t>(chunk)]
-                                     .bytes;
-    }
-    progress.loaded_before_bytes = progress.loaded_bytes.load();
+    begin_counting(run, loaded);
     auto not_to_finish = run.journal.finished_tables();
     if (!exported.manifest.one_moment) not_to_finish.merge(tables_of_two_moments(exported));
     loader::WorkQueue queue(

@@ -45,6 +45,19 @@ class Judge {
 
 }  // namespace
 
+void begin_counting(RunContext& run, const snapshot::LoadedChunks& loaded) {
+    std::int64_t bytes = 0;
+    for (const auto& [table, chunk] : loaded.tables) {
+        bytes += run.plan.tables[static_cast<std::size_t>(table)]
+                     .chunks[static_cast<std::size_t>(chunk)]
+                     .bytes;
+    }
+    run.progress.planned_bytes = run.plan.total_bytes();
+    run.progress.tables = static_cast<int>(run.plan.tables.size());
+    run.progress.loaded_bytes = bytes;
+    run.progress.loaded_before_bytes = bytes;
+}
+
 void run_streams(RunContext& run, loader::WorkQueue& queue, const SnapshotInHand& snapshot,
                  const std::function<bool(snapshot::Oid)>& truncated_since) {
     const int jobs = run.options.jobs;

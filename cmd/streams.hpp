@@ -21,6 +21,9 @@ struct SnapshotInHand {
     std::int64_t run = 0;
 };
 
+/// Tells the display how much there is to load, and how much of it is loaded already.
+void begin_counting(RunContext& run, const snapshot::LoadedChunks& loaded);
+
 /// The queue's rules say whether readers of the spool run beside the streams.
 /// truncated_since: see loader/copy_chunk.hpp; may be empty.
 /// Throws: what ended the first stream that failed. Whether the queue is done, the caller asks it.

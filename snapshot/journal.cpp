@@ -8,6 +8,7 @@
 
 #include "io/transaction.hpp"
 #include "snapshot/journal_sql.hpp"
+#include "snapshot/plan_sql.hpp"
 
 namespace pghaul::snapshot {
 namespace {

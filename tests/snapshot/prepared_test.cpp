@@ -14,6 +14,7 @@
 #include "snapshot/claims_sql.hpp"
 #include "snapshot/journal_sql.hpp"
 #include "snapshot/keeper_sql.hpp"
+#include "snapshot/plan_sql.hpp"
 #include "snapshot/selection_sql.hpp"
 #include "tests/snapshot/servers.hpp"
 
@@ -61,6 +62,7 @@ TEST_P(PreparedOn, UnderstandsTheKeepersStatements) {
 TEST_P(PreparedOn, UnderstandsTheJournalsStatements) {
     connection_->execute(kCreateJournal);
     for (const auto& query : kJournalQueries) expect_prepares(query);
+    for (const auto& query : kPlanQueries) expect_prepares(query);
     for (const auto& query : kClaimQueries) expect_prepares(query);
     // Made again it stays as it is; without a job it goes.
     connection_->execute(kCreateJournal);
