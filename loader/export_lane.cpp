@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include "io/backoff.hpp"
+#include "io/carry.hpp"
 #include "io/error.hpp"
 
 namespace pghaul::loader {
@@ -19,8 +20,7 @@ ExportLane::ExportLane(int number, const ExportSetup& setup, WorkQueue& queue)
 
 void ExportLane::run() noexcept {
     try {
-        // Two slots: this thread and one worker, so that reading, packing and writing overlap.
-        tbb::task_arena arena(2);
+        tbb::task_arena arena(io::threads_per_stream(queue_.streams()));
         while (const auto work = queue_.take(number_)) {
             progress_.begin(work->display());
             arena.execute([&] { perform_with_retry(*work); });

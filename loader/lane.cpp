@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 
 #include "io/backoff.hpp"
+#include "io/carry.hpp"
 #include "io/failpoint.hpp"
 #include "io/spool_reader.hpp"
 #include "loader/finish_table.hpp"
@@ -33,8 +34,7 @@ Lane::Lane(int number, const LaneSetup& setup, WorkQueue& queue)
 
 void Lane::run() noexcept {
     try {
-        // Two slots: this thread and one worker, so that reading and writing overlap.
-        tbb::task_arena arena(2);
+        tbb::task_arena arena(io::threads_per_stream(queue_.streams()));
         while (const auto work = queue_.take(number_)) {
             progress_.begin(work->display());
             bool done = false;
