@@ -147,6 +147,15 @@ TEST_F(ReportTest, FollowsAMoveToItsEnd) {
     EXPECT_TRUE(holds(page(pair, {"--source", pair.source}), "no fence stands"));
 }
 
+TEST_F(ReportTest, KnowsAJobThatHasNoPlanYet) {
+    const auto pair = live_pair(As::superuser, "create table t (id int primary key);");
+    ASSERT_TRUE(exited(run_live(pair, {"--until", "captured"}), 0));
+    const auto html = page(pair);
+    EXPECT_TRUE(holds(html, "Changes are captured on the source; nothing is copied yet"));
+    EXPECT_EQ(html.find("<table"), std::string::npos);
+    EXPECT_EQ(as_json(pair).at("mood"), "attention") << "nothing runs";
+}
+
 TEST_F(ReportTest, SaysThatThereIsNoSuchJobAsStatusDoes) {
     const auto pair = fresh_pair("create table t as select 1 as a;");
     EXPECT_TRUE(
