@@ -56,20 +56,6 @@ constexpr std::array<std::pair<Proof, const char*>, 5> kProofs = {
      {Proof::compared, "compared"},
      {Proof::differences, "differences"}}};
 
-const char* name_of(Proof proof) {
-    for (const auto& [each, name] : kProofs) {
-        if (each == proof) return name;
-    }
-    return "";
-}
-
-Proof proof_from_name(std::string_view name) {
-    for (const auto& [proof, each] : kProofs) {
-        if (each == name) return proof;
-    }
-    return Proof::none;
-}
-
 std::uint64_t from_hex(std::string_view digits) {
     std::uint64_t value = 0;
     std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
@@ -92,6 +78,20 @@ std::uint64_t from_hex(std::string_view digits) {
 }
 
 }  // namespace
+
+const char* name_of(Proof proof) {
+    for (const auto& [each, name] : kProofs) {
+        if (each == proof) return name;
+    }
+    return "";
+}
+
+Proof proof_from_name(std::string_view name) {
+    for (const auto& [proof, each] : kProofs) {
+        if (each == name) return proof;
+    }
+    return Proof::none;
+}
 
 Journal::Journal(io::ConnInfo target, std::string job, const io::Interrupt& interrupt)
     : target_(std::move(target)), job_(std::move(job)), interrupt_(&interrupt) {}
@@ -157,7 +157,10 @@ std::optional<JobRecord> Journal::find() {
 
 bool Journal::is_running() { return query(kLockHolder, {job_}).rows() > 0; }
 
-void Journal::create() { connection().execute(kCreateJournal); }
+void Journal::create() {
+    connection().execute(kCreateJournal);
+    connection().execute(kUpgradeJournal);
+}
 
 bool Journal::try_lock() { return connection_->query(kTryLockJob, {job_}).boolean(0, 0); }
 
@@ -192,6 +195,7 @@ void Journal::insert(const JobRecord& record) {
 }
 
 std::int64_t Journal::begin_run(const std::string& runner, const std::string& version) {
+    connection().execute(kUpgradeJournal);
     run_ = connection().query_row(kBeginRun, {job_, runner, version}).integer(0, 0);
     return run_;
 }

@@ -11,6 +11,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -85,6 +86,10 @@ enum class Proof {
     differences,  // found, and not mended yet
 };
 
+/// As the journal has it; empty: none.
+const char* name_of(Proof proof);
+Proof proof_from_name(std::string_view name);
+
 struct Problem {
     std::string subject;
     std::string message;
@@ -114,7 +119,8 @@ class Journal {
     void lock();
     /// record.job_id: empty for a new one.
     void insert(const JobRecord& record);
-    /// Begins a run: from here on, marks of earlier runs fail. Returns its number.
+    /// Begins a run: from here on, marks of earlier runs fail. Returns its number. Brings a journal
+    /// of an earlier version up to date.
     std::int64_t begin_run(const std::string& runner, const std::string& version);
 
     /// Throws: std::logic_error if it would move backwards (invariant 9).
