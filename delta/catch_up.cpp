@@ -9,8 +9,8 @@
 #include "delta/capture.hpp"
 #include "delta/slices.hpp"
 #include "delta/window_sql.hpp"
-#include "io/backoff.hpp"
 #include "io/failpoint.hpp"
+#include "io/retry.hpp"
 #include "io/transaction.hpp"
 #include "snapshot/held_snapshot.hpp"
 
@@ -89,19 +89,13 @@ void CatchUp::close() noexcept {
 }
 
 WindowResult CatchUp::apply_window(const AtMoment& at_its_end, bool keep_locks) {
-    for (io::Backoff backoff;;) {
+    for (io::Retry retry(setup_.interrupt, setup_.progress);;) {
         try {
             return try_window(at_its_end, keep_locks);
         } catch (Error& error) {
             for (auto* stream : streams_) stream->end();
             close();
-            if (setup_.interrupt.fired() || !backoff.allows(error)) throw;
-            setup_.progress.retries.fetch_add(1);
-            const auto pause = backoff.next_pause();
-            spdlog::warn("{}\ntrying again in {:.1f} s ({} of {})", error.report(),
-                         std::chrono::duration<double>(pause).count(), backoff.failures(),
-                         io::Backoff::kAttempts - 1);
-            setup_.interrupt.sleep_ms(static_cast<int>(pause.count()));
+            retry.pause_or_rethrow(error);
             // Whether a commit without an answer took place: the mark tells (invariant 8).
             from_ = journal_.delta_from();
         }

@@ -4,8 +4,8 @@
 #include <oneapi/tbb/task_arena.h>
 #include <spdlog/spdlog.h>
 
-#include "io/backoff.hpp"
 #include "io/failpoint.hpp"
+#include "io/retry.hpp"
 #include "io/spool_reader.hpp"
 #include "loader/finish_table.hpp"
 #include "loader/large_object_file.hpp"
@@ -24,7 +24,6 @@ RowsFrom rows_from(const LaneSetup& setup) {
 }
 
 Lane::Lane(int number, const LaneSetup& setup, WorkQueue& queue)
-
     : number_(number),
       setup_(setup),
       queue_(queue),
@@ -51,9 +50,9 @@ void Lane::run() noexcept {
 
 /// Returns false if the work went back to the queue.
 bool Lane::perform_with_retry(const Work& work) {
-    for (io::Backoff backoff;;) {
+    for (io::Retry retry(setup_.interrupt, setup_.progress, &progress_);;) {
         try {
-            if (backoff.failures() > 0 && settled(work)) break;
+            if (retry.failures() > 0 && settled(work)) break;
             if (perform(work)) break;
             queue_.elsewhere(work);
             return false;
@@ -63,16 +62,8 @@ bool Lane::perform_with_retry(const Work& work) {
         } catch (Error& error) {
             close_connections();
             if (error.context().empty()) error.context(work.display());
-            if (setup_.interrupt.fired() || queue_.ended()) throw;
-            if (!backoff.allows(error)) throw;
-            setup_.progress.retries.fetch_add(1);
-            const auto pause = backoff.next_pause();
-            spdlog::warn("{}\ntrying again in {:.1f} s ({} of {})", error.report(),
-                         std::chrono::duration<double>(pause).count(), backoff.failures(),
-                         io::Backoff::kAttempts - 1);
-            progress_.begin("waiting to retry: " + work.display());
-            setup_.interrupt.sleep_ms(static_cast<int>(pause.count()));
-            progress_.begin(work.display());
+            if (queue_.ended()) throw;
+            retry.pause_or_rethrow(error, work.display());
         }
     }
     if (work.spooled) remove_file(*work.spooled);
