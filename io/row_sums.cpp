@@ -1,20 +1,16 @@
 #include "io/row_sums.hpp"
 
+#include "io/copy_frame.hpp"
 #include "io/error.hpp"
 
 namespace pghaul::io {
 namespace {
 
-// Source: PostgreSQL manual, COPY, "Binary Format".
-constexpr std::string_view kSignature("PGCOPY\n\377\r\n\0", 11);
-constexpr std::size_t kHeaderBytes = kSignature.size() + 8;  // flags, length of the extension
-constexpr std::size_t kTrailer = 0xffff;
-
 RowSum sum_of_binary(std::string_view rows) {
     RowSum sum;
-    if (rows.starts_with(kSignature)) {
-        if (rows.size() < kHeaderBytes) throw Error("a binary COPY ends in its header");
-        rows.remove_prefix(kHeaderBytes);
+    if (rows.starts_with(kCopySignature)) {
+        if (rows.size() < kCopyHeaderBytes) throw Error("a binary COPY ends in its header");
+        rows.remove_prefix(kCopyHeaderBytes);
     }
     while (!rows.empty()) {
         if (rows.size() < 2) throw Error("a row of a binary COPY ends early");
@@ -22,7 +18,7 @@ RowSum sum_of_binary(std::string_view rows) {
                                       << 8 |
                                   static_cast<unsigned char>(rows[1]);
         rows.remove_prefix(2);
-        if (count == kTrailer) continue;
+        if (count == kCopyTrailer) continue;
         const auto row = rows;
         for (std::size_t field = 0; field < count; ++field) take_field(rows);
         sum.add(hash_of(row.substr(0, row.size() - rows.size())));
