@@ -2,8 +2,9 @@
 // Longest remaining path first (copy plus indexes of a table), different tables side by side, and
 // a stream stays on its table in key order while it can, which keeps index builds cheap.
 // Where chunks go through files (spool_rules.hpp), it also hands chunks to the readers that fill
-// these, within their limit, and the files to the streams that load them: its second half,
-// work_queue_spool.cpp.
+// these, within their limit, and the files to the streams that load them.
+// work_queue.cpp keeps the state, work_queue_next.cpp chooses, work_queue_spool.cpp is about files,
+// work_queue_shared.cpp about other processes.
 // Thread: any; one mutex, held for microseconds.
 #pragma once
 
@@ -145,6 +146,7 @@ class WorkQueue {
 
     void group_small_tables();
     void put_files_in_place();
+    static double index_cost(std::int64_t bytes);
     std::optional<Work> next_copy(StreamState& stream);
     std::optional<Work> next_filler();
     bool has_build(const TableState& table) const;
