@@ -89,7 +89,7 @@ class Worker {
     void help(const SharedSnapshot& shared) {
         run_.plan = journal_.read_plan();
         const auto loaded = journal_.loaded();
-        begin_counting(run_, loaded);
+        begin_counting(run_.progress, run_.plan, loaded);
         run_.progress.begin_step("copy");
         loader::WorkQueue::Options options;
         options.streams = run_.options.jobs;

@@ -30,7 +30,7 @@ HaulResult haul(const Options& options, io::Interrupt& interrupt, io::RunProgres
 
     if (run.phase < Phase::copied) {
         copy_image(run, steps);
-        say_what_agents_saved(run);
+        say_what_agents_saved(run.progress);
     } else {
         run.plan = run.journal.read_plan();
     }

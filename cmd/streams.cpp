@@ -45,17 +45,18 @@ class Judge {
 
 }  // namespace
 
-void begin_counting(RunContext& run, const snapshot::LoadedChunks& loaded) {
+void begin_counting(io::RunProgress& progress, const snapshot::Plan& plan,
+                    const snapshot::LoadedChunks& loaded) {
     std::int64_t bytes = 0;
     for (const auto& [table, chunk] : loaded.tables) {
-        bytes += run.plan.tables[static_cast<std::size_t>(table)]
+        bytes += plan.tables[static_cast<std::size_t>(table)]
                      .chunks[static_cast<std::size_t>(chunk)]
                      .bytes;
     }
-    run.progress.planned_bytes = run.plan.total_bytes();
-    run.progress.tables = static_cast<int>(run.plan.tables.size());
-    run.progress.loaded_bytes = bytes;
-    run.progress.loaded_before_bytes = bytes;
+    progress.planned_bytes = plan.total_bytes();
+    progress.tables = static_cast<int>(plan.tables.size());
+    progress.loaded_bytes = bytes;
+    progress.loaded_before_bytes = bytes;
 }
 
 void run_streams(RunContext& run, loader::WorkQueue& queue, const SnapshotInHand& snapshot,
