@@ -80,11 +80,13 @@ void insert_job(RunContext& run) {
 
 }  // namespace
 
-std::string runner() {
+std::string host_name() {
     std::array<char, 256> host{};
     ::gethostname(host.data(), host.size() - 1);
-    return fmt::format("{} on {}", ::getpid(), host.data());
+    return host.data();
 }
+
+std::string runner() { return fmt::format("{} on {}", ::getpid(), host_name()); }
 
 void claim_job(RunContext& run) {
     run.journal.lock();

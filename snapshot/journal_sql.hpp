@@ -89,6 +89,14 @@ inline constexpr io::Query kCreateJournal{"create_journal", R"sql(
         noted_at  timestamptz not null default pg_catalog.clock_timestamp(),
         primary key (job, subject)
     );
+    create table if not exists pghaul.spool (
+        job          text not null references pghaul.job on delete cascade,
+        host         text not null,
+        base         text not null,
+        limit_bytes  bigint not null,
+        noted_at     timestamptz not null default pg_catalog.clock_timestamp(),
+        primary key (job, host, base)
+    );
 )sql"};
 
 inline constexpr io::Query kJournalExists{"journal_exists", R"sql(
