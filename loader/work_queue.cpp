@@ -51,9 +51,10 @@ WorkQueue::WorkQueue(const snapshot::Plan& plan, const snapshot::LoadedChunks& l
             objects_.push_back(&chunk);
     }
     put_files_in_place();
-    if (!options_.helper) group_small_tables();
+    group_small_tables();
     for (auto& table : tables_) {
-        if (options_.helper && (is_small(*table.plan) || table.finished)) leave_to_the_run(table);
+        if (options_.helper && table.finished) leave_to_the_run(table);
+        if (options_.helper) table.pieces = 0;
         if (table.copied()) copied(table);
         if (table.finished) count(0, 1);
     }

@@ -44,8 +44,8 @@ class WorkQueue {
         /// those not in it are not read.
         std::map<int, int> read_back = {};
         SpoolRules spool = {};
-        /// Of a worker, which helps a run: large tables' chunks and indexes alone, nothing that
-        /// only one may do.
+        /// Of a worker, which helps a run: chunks, groups of small tables and indexes, nothing
+        /// that only one may do.
         bool helper = false;
     };
 
@@ -62,6 +62,8 @@ class WorkQueue {
 
     /// Instead of done(): another process has claimed it (snapshot/claims.hpp).
     void elsewhere(const Work& work);
+    /// The same for some of a work's chunks: those that are left of it go on.
+    void elsewhere(const std::vector<TableChunk>& some);
     /// All that other processes have in hand, as far as it was met with.
     struct Elsewhere {
         snapshot::ChunkKeys chunks;
@@ -167,6 +169,7 @@ class WorkQueue {
     bool copying_over() const;
     void announce(std::unique_lock<std::mutex>& lock);
     void leave_to_the_run(TableState& table);
+    void note_elsewhere(const TableChunk& one, const std::optional<SpoolFile>& file);
     TableState& table_of(const Work& work);
     void forget_file(const SpoolFile& file);
     void stop_spooling_if_caught_up();

@@ -1,5 +1,6 @@
 // The part of the queue that chooses: what a stream does next.
 #include <algorithm>
+#include <iterator>
 
 #include "loader/work_queue.hpp"
 
@@ -61,8 +62,10 @@ std::optional<Work> WorkQueue::next_filler() {
         return work;
     }
     if (groups_.empty()) return std::nullopt;
-    work = std::move(groups_.front());
-    groups_.pop_front();
+    // A worker begins at the other end, so that it seldom meets the run.
+    const auto next = options_.helper ? std::prev(groups_.end()) : groups_.begin();
+    work = std::move(*next);
+    groups_.erase(next);
     return work;
 }
 
