@@ -222,7 +222,7 @@ class Image {
                    const loader::SpoolRules& spool, const std::function<void()>& on_all_read) {
         announce_plan();
         steps_.begin("copy");
-        begin_counting(run_, loaded);
+        begin_counting(run_.progress, run_.plan, loaded);
         const bool finish_too = run_.options.until != Until::copied;
         auto not_to_finish = journal_.finished_tables();
         if (run_.capture) not_to_finish.merge(tables_of_two_moments(loaded, spool.files));

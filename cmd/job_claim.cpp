@@ -90,11 +90,13 @@ void note_source(RunContext& run, const Connection& source) {
 
 }  // namespace
 
-std::string runner() {
+std::string host_name() {
     std::array<char, 256> host{};
     ::gethostname(host.data(), host.size() - 1);
-    return fmt::format("{} on {}", ::getpid(), host.data());
+    return host.data();
 }
+
+std::string runner() { return fmt::format("{} on {}", ::getpid(), host_name()); }
 
 void claim_job(RunContext& run) {
     run.journal.lock();

@@ -40,7 +40,8 @@ struct Options {
 
     std::string source;  // libpq connection string
     std::string target;
-    /// run: the command that starts an agent beside the source; empty: rows come directly.
+    /// run, worker, export: the command that starts an agent beside the source; empty: rows come
+    /// directly.
     std::string source_via;
     /// run, worker: of large values on the target; empty: as the server does.
     std::string toast_compression;

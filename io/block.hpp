@@ -16,7 +16,7 @@ struct Block {
     /// COPY messages in it: rows, but for a header and a trailer in the binary format.
     std::uint64_t messages = 0;
     /// Where each message ends in bytes, if the reader knows: empty after unpacking.
-    std::vector<std::uint32_t> ends;
+    std::vector<std::uint32_t> ends = {};
 
     void clear() noexcept {
         bytes.clear();

@@ -1,24 +1,20 @@
 #include "io/row_sums.hpp"
 
+#include "io/copy_frame.hpp"
 #include "io/error.hpp"
 
 namespace pghaul::io {
 namespace {
 
-// Source: PostgreSQL manual, COPY, "Binary Format".
-constexpr std::string_view kSignature("PGCOPY\n\377\r\n\0", 11);
-constexpr std::size_t kHeaderBytes = kSignature.size() + 8;  // flags, length of the extension
-constexpr std::string_view kTrailer("\377\377", 2);
-
 RowSum sum_of_binary(std::string_view rows) {
     RowSum sum;
-    if (rows.starts_with(kSignature)) {
-        if (rows.size() < kHeaderBytes) throw Error("a binary COPY ends in its header");
-        rows.remove_prefix(kHeaderBytes);
+    if (rows.starts_with(kCopySignature)) {
+        if (rows.size() < kCopyHeaderBytes) throw Error("a binary COPY ends in its header");
+        rows.remove_prefix(kCopyHeaderBytes);
     }
     while (!rows.empty()) {
         if (rows.size() < 2) throw Error("a row of a binary COPY ends early");
-        if (rows == kTrailer) break;
+        if (rows == kCopyTrailerBytes) break;
         const std::size_t count = static_cast<std::size_t>(static_cast<unsigned char>(rows[0]))
                                       << 8 |
                                   static_cast<unsigned char>(rows[1]);
@@ -50,12 +46,12 @@ void add_message(RowSum& sum, std::string_view message, RowForm form) {
         sum.add(hash_of(message));
         return;
     }
-    if (message.starts_with(kSignature)) {
-        if (message.size() < kHeaderBytes) throw Error("a binary COPY ends in its header");
-        message.remove_prefix(kHeaderBytes);
+    if (message.starts_with(kCopySignature)) {
+        if (message.size() < kCopyHeaderBytes) throw Error("a binary COPY ends in its header");
+        message.remove_prefix(kCopyHeaderBytes);
         if (message.empty()) return;
     }
-    if (message == kTrailer) return;
+    if (message == kCopyTrailerBytes) return;
     if (message.size() < 2) throw Error("a row of a binary COPY ends early");
     sum.add(hash_of(message.substr(2)));
 }

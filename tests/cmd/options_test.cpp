@@ -231,6 +231,7 @@ TEST(Options, RefuseWhatTheyDoNotKnow) {
              {"export", "d"},
              {"export", "d", "--source", "a", "--target", "b"},
              {"export", "d", "--source", "a", "--source-is-quiet"},
+             {"export", "d", "--source", "a", "--no-capture", "--max-runtime", "1h"},
              {"import", "d"},
              {"import", "--target", "b"},
              {"import", "d", "--target", "b", "--verify", "full"},
@@ -253,6 +254,15 @@ TEST(Files, HaveAFolderAndOneServer) {
     EXPECT_EQ(from->command, Command::import_image);
     EXPECT_EQ(from->folder, "/disk/shop");
     EXPECT_EQ(from->job, "") << "the export says which";
+}
+
+TEST(Files, AreWrittenAndReadInTimeWindows) {
+    const auto to = parse({"export", "/disk", "--source", "shop", "--max-runtime", "5h",
+                           "--source-via", "ssh dbhost pghaul agent"});
+    EXPECT_EQ(to->max_runtime, std::chrono::hours(5));
+    EXPECT_EQ(to->source_via, "ssh dbhost pghaul agent");
+    const auto from = parse({"import", "/disk", "--target", "shop", "--stop-at", "06:00"});
+    EXPECT_TRUE(from->deadline(std::chrono::system_clock::now()).has_value());
 }
 
 class ConfigFile : public testing::Test {
@@ -369,10 +379,10 @@ TEST(Help, ListsEveryOptionOfEveryCommand) {
     auto to_files = common;
     to_files.erase("target");
     to_files.insert({"schema", "exclude-schema", "table", "exclude-table", "jobs", "chunk-size",
-                     "no-capture", "source-is-quiet"});
+                     "no-capture", "source-is-quiet", "source-via", "max-runtime", "stop-at"});
     auto from_files = common;
     from_files.erase("source");
-    from_files.insert({"jobs", "no-owner", "no-privileges", "verify"});
+    from_files.insert({"jobs", "no-owner", "no-privileges", "verify", "max-runtime", "stop-at"});
     const std::vector<std::pair<std::string, std::set<std::string>>> contract = {
         {"plan", plan},     {"run", run},         {"follow", follow},     {"cutover", cutover},
         {"verify", verify}, {"status", status},   {"report", report},     {"drop", drop},

@@ -11,7 +11,7 @@ namespace pghaul::io {
 namespace {
 
 Block block_of(const std::string& bytes, std::uint64_t messages) {
-    return {{bytes.begin(), bytes.end()}, messages, {}};
+    return {{bytes.begin(), bytes.end()}, messages};
 }
 
 std::string_view view(const std::vector<char>& bytes) { return {bytes.data(), bytes.size()}; }

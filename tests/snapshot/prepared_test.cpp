@@ -17,6 +17,7 @@
 #include "snapshot/keeper_sql.hpp"
 #include "snapshot/plan_sql.hpp"
 #include "snapshot/selection_sql.hpp"
+#include "snapshot/spool_notes_sql.hpp"
 #include "tests/snapshot/servers.hpp"
 
 namespace pghaul::snapshot {
@@ -67,6 +68,7 @@ TEST_P(PreparedOn, UnderstandsTheJournalsStatements) {
     for (const auto& query : kPlanQueries) expect_prepares(query);
     for (const auto& query : kClaimQueries) expect_prepares(query);
     for (const auto& query : kHistoryQueries) expect_prepares(query);
+    for (const auto& query : kSpoolNoteQueries) expect_prepares(query);
     // Made again it stays as it is; without a job it goes.
     connection_->execute(kCreateJournal);
     connection_->execute(kUpgradeJournal);
