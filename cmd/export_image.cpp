@@ -12,9 +12,9 @@
 #include "cmd/earlier_copy.hpp"
 #include "cmd/export_claim.hpp"
 #include "cmd/export_context.hpp"
-#include "cmd/image.hpp"
 #include "cmd/live.hpp"
 #include "cmd/retry.hpp"
+#include "cmd/source_schema.hpp"
 #include "cmd/streams.hpp"
 #include "cmd/via.hpp"
 #include "delta/capture.hpp"
@@ -23,7 +23,6 @@
 #include "io/failpoint.hpp"
 #include "loader/export_lane.hpp"
 #include "loader/large_objects.hpp"
-#include "loader/schema_dump.hpp"
 #include "loader/sequences.hpp"
 #include "snapshot/journal.hpp"
 #include "snapshot/keeper.hpp"
@@ -153,8 +152,7 @@ class Export {
         loader::SchemaOptions all;
         all.selection = run_.options.selection;
         all.job = run_.session_job;
-        run_.folder.store_schema(
-            dump_schema(keeper, run_.facts.tools, run_.source, all, run_.interrupt));
+        SourceSchema schema(keeper, run_.facts.tools, run_.source, all, run_.interrupt);
         run_.plan.note = run_.note;
         run_.plan.source_major = source.server_major();
         run_.plan.dump_major = run_.facts.tools.major;
@@ -170,6 +168,7 @@ class Export {
         if (run_.options.selection.schemas.empty() && run_.options.selection.tables.empty()) {
             run_.plan.plan.large_objects = loader::cut_large_objects(source);
         }
+        run_.folder.store_schema(schema.archive());
         for (const auto& hazard : plan_hazards(run_.plan.plan, run_.plan.source_major)) {
             spdlog::warn("{}\nHINT: {}", hazard.message, hazard.fix);
         }

@@ -10,6 +10,7 @@
 #include "cmd/live.hpp"
 #include "cmd/prove.hpp"
 #include "cmd/retry.hpp"
+#include "cmd/source_schema.hpp"
 #include "cmd/spool.hpp"
 #include "cmd/streams.hpp"
 #include "cmd/target_schema.hpp"
@@ -171,8 +172,8 @@ class Image {
 
     void make_plan(snapshot::Keeper& keeper) {
         const auto& options = run_.options;
-        run_.schema_archive = dump_schema(keeper, run_.facts.tools, run_.source,
-                                          run_.schema_options(), run_.interrupt);
+        SourceSchema schema(keeper, run_.facts.tools, run_.source, run_.schema_options(),
+                            run_.interrupt);
         run_.plan =
             snapshot::make_plan(keeper.connection(), std::move(keeper.catalog()),
                                 {options.jobs, options.chunk_bytes, options.format, options.freeze,
@@ -230,6 +231,7 @@ class Image {
                                 {run_.options.jobs, finish_too, &run_.progress, on_all_read,
                                  tables_to_read_back(run_), spool});
         run_streams(run_, queue, snapshot, truncated_since(run_, snapshot.visible));
+        run_.analyzed.merge(queue.analyzed());
         if (!queue.all_copied() || (finish_too && !queue.all_done())) stop_early(run_);
         steps_.end(run_.progress.loaded_bytes - run_.progress.loaded_before_bytes);
     }
@@ -262,18 +264,6 @@ class Image {
 };
 
 }  // namespace
-
-std::string dump_schema(snapshot::Keeper& keeper, const loader::DumpTools& tools,
-                        const io::ConnInfo& source, const loader::SchemaOptions& options,
-                        const io::Interrupt& interrupt) {
-    try {
-        return loader::dump_schema(tools, source, keeper.exported(), options, interrupt);
-    } catch (const io::Error& error) {
-        // pg_dump says in words of the server's language why it failed, so the keeper is asked.
-        if (keeper.is_held()) throw;
-        throw snapshot::SnapshotLost(error.what());
-    }
-}
 
 void copy_image(RunContext& run, Steps& steps) { Image(run, steps).copy(); }
 

@@ -5,7 +5,6 @@
 
 #include "cmd/run_context.hpp"
 #include "cmd/steps.hpp"
-#include "snapshot/keeper.hpp"
 
 namespace pghaul::cmd {
 
@@ -13,10 +12,5 @@ namespace pghaul::cmd {
 /// is `copied`. Fills the context's plan.
 /// Throws: io::Error (no_go if it would mix two moments, stopped if the time is up).
 void copy_image(RunContext& run, Steps& steps);
-
-/// pg_dump's archive as of the keeper's snapshot. Throws: io::Error; SnapshotLost if that is gone.
-std::string dump_schema(snapshot::Keeper& keeper, const loader::DumpTools& tools,
-                        const io::ConnInfo& source, const loader::SchemaOptions& options,
-                        const io::Interrupt& interrupt);
 
 }  // namespace pghaul::cmd

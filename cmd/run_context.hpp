@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "cmd/deadline.hpp"
@@ -68,6 +69,9 @@ struct RunContext {
     snapshot::Plan plan;
     /// pg_dump's archive of the schema as of the plan; read with archive().
     std::string schema_archive;
+
+    /// Partitioned tables that have had their statistics in this run, quoted.
+    std::set<std::string> analyzed;
 
     const std::string& archive();
     /// Moves the job on: in the journal first, then here.

@@ -76,6 +76,7 @@ void finish_tables_left(RunContext& run, Steps& steps) {
     loader::WorkQueue queue(run.plan, run.journal.loaded(), run.journal.finished_tables(),
                             {run.options.jobs, true, &run.progress, [] {}});
     run_streams(run, queue, {}, {});
+    run.analyzed.merge(queue.analyzed());
     if (!queue.all_done()) stop_early(run);
     steps.end();
 }
@@ -123,7 +124,10 @@ void refresh_views(RunContext& run, Steps& steps) {
 
 void update_statistics(RunContext& run, Steps& steps) {
     steps.once("statistics", [&] {
-        const auto& roots = run.plan.partition_roots;
+        std::vector<std::string> roots;
+        for (const auto& root : run.plan.partition_roots) {
+            if (!run.analyzed.contains(root)) roots.push_back(root);
+        }
         const auto statement = [&](std::size_t i) { return "analyze " + roots[i]; };
         loader::for_each_parallel(
             roots.size(), run.options.jobs, "analyze",

@@ -110,6 +110,11 @@ bool Lane::perform(Work& work) {
         case Work::Kind::finish:
             finish_table(target(), *work.table, setup_.ticket.job);
             break;
+        case Work::Kind::analyze_root: {
+            const io::Waiting waiting(progress_.target_time());
+            target().execute({"analyze_root", "analyze " + work.root});
+            break;
+        }
         case Work::Kind::release_source:
             source_.close();
             break;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "io/sql.hpp"
+
 namespace pghaul::loader {
 namespace {
 
@@ -50,6 +52,7 @@ WorkQueue::WorkQueue(const snapshot::Plan& plan, const snapshot::LoadedChunks& l
         if (!options_.helper && !loaded.large_objects.contains(chunk.number))
             objects_.push_back(&chunk);
     }
+    if (options_.finish && !options_.helper) collect_roots();
     put_files_in_place();
     group_small_tables();
     for (auto& table : tables_) {
@@ -58,6 +61,19 @@ WorkQueue::WorkQueue(const snapshot::Plan& plan, const snapshot::LoadedChunks& l
         if (table.copied()) copied(table);
         if (table.finished) count(0, 1);
     }
+}
+
+/// Those with a leaf that is not to be finished here are left to the run's last step.
+void WorkQueue::collect_roots() {
+    std::set<std::string> left;
+    for (std::size_t i = 0; i < tables_.size(); ++i) {
+        const auto& info = tables_[i].plan->info;
+        if (info.root_name.empty()) continue;
+        const auto name = io::quote_qualified(info.root_schema, info.root_name);
+        roots_[name].leaves.push_back(i);
+        if (tables_[i].finished) left.insert(name);
+    }
+    for (const auto& name : left) roots_.erase(name);
 }
 
 void WorkQueue::group_small_tables() {
@@ -172,6 +188,9 @@ void WorkQueue::done(int, const Work& work) {
             count(0, 1);
             break;
         }
+        case Work::Kind::analyze_root:
+            roots_.at(work.root).done = true;
+            break;
         case Work::Kind::large_objects:
         case Work::Kind::release_source:
         case Work::Kind::spool:
@@ -190,6 +209,15 @@ void WorkQueue::stop() {
     const std::lock_guard guard(mutex_);
     stopped_ = true;
     changed_.notify_all();
+}
+
+std::set<std::string> WorkQueue::analyzed() const {
+    const std::lock_guard guard(mutex_);
+    std::set<std::string> names;
+    for (const auto& [name, root] : roots_) {
+        if (root.done) names.insert(name);
+    }
+    return names;
 }
 
 void WorkQueue::rethrow() const {

@@ -103,6 +103,8 @@ class WorkQueue {
     /// Ends it tidily: work in hand is finished, no more is handed out.
     void stop();
 
+    /// Partitioned tables that have their statistics, quoted.
+    std::set<std::string> analyzed() const;
     /// Rethrows what fail() was given first.
     void rethrow() const;
     bool all_done() const;
@@ -141,6 +143,12 @@ class WorkQueue {
         bool alone() const { return spooling == 0 && copying == 0 && elsewhere.empty(); }
         bool read_back() const { return pieces_begun == pieces && reading == 0; }
     };
+    /// A partitioned table gets its statistics when all its leaves have their ends.
+    struct RootState {
+        std::vector<std::size_t> leaves;  // places in tables_
+        bool begun = false;
+        bool done = false;
+    };
     struct StreamState {
         int table = -1;
         int last_chunk = -1;
@@ -148,12 +156,14 @@ class WorkQueue {
     };
 
     void group_small_tables();
+    void collect_roots();
     void put_files_in_place();
     static double index_cost(std::int64_t bytes);
     std::optional<Work> next_copy(StreamState& stream);
     std::optional<Work> next_filler();
     bool has_build(const TableState& table) const;
     std::optional<Work> next_build(double more_than);
+    std::optional<Work> next_root();
     TableState* best_table(const StreamState& stream,
                            const std::function<bool(const TableState&)>& wanted);
     enum class Way { directly, through_file };
@@ -181,7 +191,8 @@ class WorkQueue {
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     std::vector<TableState> tables_;
-    std::deque<Work> groups_;  // of small tables
+    std::map<std::string, RootState> roots_;  // by their quoted names
+    std::deque<Work> groups_;                 // of small tables
     std::deque<const snapshot::LargeObjectChunk*> objects_;
     std::vector<StreamState> streams_;
     std::vector<StreamState> readers_;

@@ -131,6 +131,20 @@ std::optional<Work> WorkQueue::next_build(double more_than) {
     return work;
 }
 
+std::optional<Work> WorkQueue::next_root() {
+    for (auto& [name, root] : roots_) {
+        if (root.begun || !std::all_of(root.leaves.begin(), root.leaves.end(),
+                                       [&](std::size_t leaf) { return tables_[leaf].finished; }))
+            continue;
+        root.begun = true;
+        Work work;
+        work.kind = Work::Kind::analyze_root;
+        work.root = name;
+        return work;
+    }
+    return std::nullopt;
+}
+
 std::optional<Work> WorkQueue::take(int stream_number) {
     std::unique_lock lock(mutex_);
     auto& stream = streams_[static_cast<std::size_t>(stream_number)];
@@ -151,6 +165,8 @@ std::optional<Work> WorkQueue::take(int stream_number) {
         }
         auto work = next_build(longest_copy);
         if (!work) work = next_copy(stream);
+        // Nothing follows it, but it can't be shared out: not as the very last.
+        if (!work) work = next_root();
         if (!work) work = next_build(0);
         if (work) {
             if (work->reads_source()) ++reads_in_hand_;

@@ -46,6 +46,8 @@ std::string said(const std::optional<Work>& work) {
             return "read " + work->table->info.name + "." + std::to_string(work->piece);
         case Work::Kind::finish:
             return "finish " + work->table->info.name;
+        case Work::Kind::analyze_root:
+            return "analyze " + work->root;
         case Work::Kind::release_source:
             return "release";
     }
@@ -110,6 +112,34 @@ TEST(WorkQueue, TakesASingleStreamThroughTheWholeRun) {
     EXPECT_TRUE(queue.all_copied());
     EXPECT_TRUE(queue.all_done());
     EXPECT_NO_THROW(queue.rethrow());
+}
+
+TEST(WorkQueue, AnalyzesAPartitionedTableOnceWhenItsLastLeafIsFinished) {
+    Plan plan;
+    plan.tables = {queue_table(0, 1, 100 * kMegabyte), queue_table(1, 1, kMegabyte / 10),
+                   queue_table(2, 1, 50 * kMegabyte)};
+    for (const int leaf : {0, 1}) {
+        plan.tables[static_cast<std::size_t>(leaf)].info.root_schema = "public";
+        plan.tables[static_cast<std::size_t>(leaf)].info.root_name = "Root";
+    }
+    {
+        WorkQueue queue(plan, {}, {}, streams(1));
+        const auto list = alone(plan, queue);
+        const auto analyze = std::find(list.begin(), list.end(), "analyze public.\"Root\"");
+        ASSERT_NE(analyze, list.end());
+        EXPECT_EQ(std::count(list.begin(), list.end(), *analyze), 1);
+        EXPECT_LT(std::find(list.begin(), list.end(), "finish t0"), analyze);
+        EXPECT_LT(std::find(list.begin(), list.end(), "t1.0"), analyze);
+        EXPECT_EQ(queue.analyzed(), std::set<std::string>{"public.\"Root\""});
+    }
+    // Who finishes only some of the leaves, or none, leaves it to the end of the run.
+    WorkQueue resumed(plan, {{{1, 0}}, {}}, {1}, streams(1));
+    WorkQueue copy_only(plan, {}, {}, streams(1, false));
+    for (auto* queue : {&resumed, &copy_only}) {
+        const auto list = alone(plan, *queue);
+        EXPECT_EQ(std::count(list.begin(), list.end(), "analyze public.\"Root\""), 0);
+        EXPECT_TRUE(queue->analyzed().empty());
+    }
 }
 
 TEST(WorkQueue, ReadsTablesBackAfterTheirIndexesAndBeforeTheirEnd) {
