@@ -111,6 +111,19 @@ void restore_target(const Options& options, snapshot::Journal& journal,
     fmt::print("triggers and foreign keys of the target are as on the source again\n");
 }
 
+void drop_spools(const Options& options, snapshot::Journal& journal,
+                 const snapshot::JobRecord& record) {
+    const auto spools = forget_spools(journal, options, record.job_id);
+    for (const auto& folder : spools.removed) fmt::print("removed the files in {}\n", folder);
+    for (const auto& left : spools.elsewhere) {
+        const loader::SpoolFolder folder(left.base, record.job_id);
+        spdlog::warn(
+            "a run on host {} kept rows in files there, in {}: what it left stays\n"
+            "HINT: remove that folder on {} if it is still there",
+            left.host, folder.path(), left.host);
+    }
+}
+
 void drop_from_source_alone(const Options& options, const io::Interrupt& interrupt) {
     auto source = open(options.source, interrupt);
     const auto job = job_on_source(source, options.job);
@@ -144,7 +157,7 @@ void drop_from_target(Options options, const io::Interrupt& interrupt, io::RunPr
                    journal.connection().server_name());
         return;
     }
-    forget_spool(spool_folder(options, record->job_id));
+    drop_spools(options, journal, *record);
     progress.begin_step("journal");
     // The journal last: a drop that was cut short finds its job again.
     journal.remove();

@@ -1,11 +1,16 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <vector>
 
 #include "cmd/commands.hpp"
 #include "cmd/format.hpp"
+#include "cmd/job_claim.hpp"
 #include "cmd/only_job.hpp"
 #include "cmd/session.hpp"
+#include "loader/spool_folder.hpp"
+#include "snapshot/spool_notes.hpp"
 
 namespace pghaul::cmd {
 namespace {
@@ -13,6 +18,48 @@ namespace {
 using snapshot::JobRecord;
 using snapshot::JobTotals;
 using snapshot::Journal;
+
+/// A place of files, and what is in it where this host can tell.
+struct SpoolState {
+    snapshot::SpoolNote note;
+    std::string folder;
+    std::optional<loader::SpoolFolder::Held> held;
+};
+
+std::vector<SpoolState> spools(Journal& journal, const JobRecord& record) {
+    std::vector<SpoolState> states;
+    for (const auto& note : snapshot::spool_notes(journal.connection(), record.job)) {
+        const loader::SpoolFolder folder(note.base, record.job_id);
+        states.push_back({note, folder.path(), {}});
+        if (note.host == host_name()) states.back().held = folder.held();
+    }
+    return states;
+}
+
+nlohmann::json spools_json(Journal& journal, const JobRecord& record) {
+    nlohmann::json all = nlohmann::json::array();
+    for (const auto& [note, folder, held] : spools(journal, record)) {
+        all.push_back({{"host", note.host},
+                       {"folder", folder},
+                       {"limit_bytes", note.limit_bytes},
+                       {"files", held ? nlohmann::json(held->files) : nlohmann::json()},
+                       {"bytes", held ? nlohmann::json(held->bytes) : nlohmann::json()}});
+    }
+    return all;
+}
+
+void print_spools(Journal& journal, const JobRecord& record) {
+    for (const auto& [note, folder, held] : spools(journal, record)) {
+        const auto limit = human_bytes(static_cast<double>(note.limit_bytes));
+        if (!held) {
+            fmt::print("spool     up to {} in {} on {}; status there counts it\n", limit,
+                       printable(folder), printable(note.host));
+        } else {
+            fmt::print("spool     {} files, {} of {} at most, in {}\n", held->files,
+                       human_bytes(static_cast<double>(held->bytes)), limit, printable(folder));
+        }
+    }
+}
 
 void print_json(const JobRecord& record, const JobTotals& totals, bool running, Journal& journal) {
     nlohmann::json problems = nlohmann::json::array();
@@ -47,6 +94,7 @@ void print_json(const JobRecord& record, const JobTotals& totals, bool running, 
                                 {"changes_age_seconds", record.delta_age_seconds},
                                 {"cut_over", record.cut_over},
                                 {"cutover_pause_ms", record.cutover_pause_ms},
+                                {"spools", spools_json(journal, record)},
                                 {"steps", steps},
                                 {"problems", problems}};
     fmt::print("{}\n", all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
@@ -78,6 +126,7 @@ void print_text(const JobRecord& record, const JobTotals& totals, bool running, 
         fmt::print("cutover   done: writers were paused for {} ms; the source is fenced off\n",
                    record.cutover_pause_ms);
     }
+    print_spools(journal, record);
     for (const auto& [table, chunks] : journal.partly_loaded()) {
         fmt::print("in part   {}: {}\n", printable(table), chunks);
     }

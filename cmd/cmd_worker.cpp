@@ -89,13 +89,17 @@ class Worker {
     void help(const SharedSnapshot& shared) {
         run_.plan = journal_.read_plan();
         const auto loaded = journal_.loaded();
-        begin_counting(run_, loaded);
+        begin_counting(run_.progress, run_.plan, loaded);
         run_.progress.begin_step("copy");
         loader::WorkQueue::Options options;
         options.streams = run_.options.jobs;
         options.finish = shared.with_indexes;
         options.progress = &run_.progress;
         options.helper = true;
+        // Small tables alone: the run reads the others back.
+        for (const auto& [table, proof] : journal_.proofs()) {
+            if (proof == snapshot::Proof::none) options.read_back[table] = 1;
+        }
         loader::WorkQueue queue(run_.plan, loaded, journal_.finished_tables(), options);
         run_streams(run_, queue, {shared.exported, shared.number, shared.visible, shared.run},
                     truncated_since(run_, shared.visible));

@@ -1,4 +1,6 @@
-// Calls a function once when a moment of the clock has come, unless it is destroyed before.
+// The end of the time that a command may take (--max-runtime, --stop-at): asked for between steps,
+// and an alarm for what must be told.
+// Thread: any may ask; an alarm rings in a thread of its own.
 #pragma once
 
 #include <chrono>
@@ -9,17 +11,33 @@
 #include <thread>
 #include <utility>
 
+#include "cmd/options.hpp"
+
 namespace pghaul::cmd {
 
+class Deadline {
+  public:
+    explicit Deadline(const Options& options)
+        : at_(options.deadline(std::chrono::system_clock::now())) {}
+
+    bool passed() const { return at_ && std::chrono::system_clock::now() >= *at_; }
+    const std::optional<std::chrono::system_clock::time_point>& at() const noexcept { return at_; }
+
+  private:
+    std::optional<std::chrono::system_clock::time_point> at_;
+};
+
+/// Calls a function once when the time is up, unless it is destroyed before.
 class Alarm {
   public:
-    Alarm(std::optional<std::chrono::system_clock::time_point> at, std::function<void()> ring) {
-        if (!at) return;
-        thread_ = std::jthread([this, at = *at, ring = std::move(ring)](std::stop_token stop) {
-            std::unique_lock lock(mutex_);
-            changed_.wait_until(lock, stop, at, [] { return false; });
-            if (!stop.stop_requested()) ring();
-        });
+    Alarm(const Deadline& deadline, std::function<void()> ring) {
+        if (!deadline.at()) return;
+        thread_ =
+            std::jthread([this, at = *deadline.at(), ring = std::move(ring)](std::stop_token stop) {
+                std::unique_lock lock(mutex_);
+                changed_.wait_until(lock, stop, at, [] { return false; });
+                if (!stop.stop_requested()) ring();
+            });
     }
 
   private:

@@ -5,6 +5,7 @@
 #include "cmd/live.hpp"
 #include "cmd/new_tables.hpp"
 #include "cmd/prove.hpp"
+#include "cmd/retry.hpp"
 #include "cmd/run_context.hpp"
 #include "cmd/spool.hpp"
 #include "cmd/target_schema.hpp"
@@ -30,11 +31,11 @@ HaulResult haul(const Options& options, io::Interrupt& interrupt, io::RunProgres
 
     if (run.phase < Phase::copied) {
         copy_image(run, steps);
-        say_what_agents_saved(run);
+        say_what_agents_saved(run.progress);
     } else {
         run.plan = run.journal.read_plan();
     }
-    forget_spool(spool_folder(run.options, run.job_id));
+    retry(run, "spool", [&] { forget_spools(run.journal, options, run.job_id); });
     if (options.until == Until::copied) return result_of(run, steps);
 
     if (run.phase < Phase::indexed) {

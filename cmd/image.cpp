@@ -182,7 +182,8 @@ class Image {
         if (options.selection.schemas.empty() && options.selection.tables.empty()) {
             run_.plan.large_objects = loader::cut_large_objects(keeper.connection());
         }
-        for (const auto& hazard : plan_hazards(run_.plan, keeper.connection().server_major())) {
+        const auto hazards = plan_hazards(run_.plan, keeper.connection().server_major());
+        for (const auto& hazard : hazards) {
             spdlog::warn("{}\nHINT: {}", hazard.message, hazard.fix);
         }
         if (run_.phase > Phase::schema) {
@@ -192,6 +193,7 @@ class Image {
             run_.advance(Phase::schema);
         }
         journal_.store_plan(run_.plan, run_.schema_archive);
+        note_hazards(journal_, "plan", hazards);
         failpoint(Failpoint::plan_recorded);
     }
 
@@ -220,7 +222,7 @@ class Image {
                    const loader::SpoolRules& spool, const std::function<void()>& on_all_read) {
         announce_plan();
         steps_.begin("copy");
-        begin_counting(run_, loaded);
+        begin_counting(run_.progress, run_.plan, loaded);
         const bool finish_too = run_.options.until != Until::copied;
         auto not_to_finish = journal_.finished_tables();
         if (run_.capture) not_to_finish.merge(tables_of_two_moments(loaded, spool.files));

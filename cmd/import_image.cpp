@@ -78,7 +78,7 @@ void load_rows(RunContext& run, Steps& steps, const Exported& exported) {
     steps.begin("load");
     const auto loaded = run.journal.loaded();
     auto& progress = run.progress;
-    begin_counting(run, loaded);
+    begin_counting(progress, run.plan, loaded);
     auto not_to_finish = run.journal.finished_tables();
     if (!exported.manifest.one_moment) not_to_finish.merge(tables_of_two_moments(exported));
     loader::WorkQueue queue(
@@ -86,6 +86,7 @@ void load_rows(RunContext& run, Steps& steps, const Exported& exported) {
         {run.options.jobs, true, &progress, [&] { set_exported_sequences(run, exported); },
          tables_to_read_back(run)});
     run_streams(run, queue, {}, {});
+    if (!queue.all_done()) stop_early(run);
     steps.end(progress.loaded_bytes - progress.loaded_before_bytes);
     if (const auto missing = run.journal.missing_chunks(); missing > 0) {
         throw Error(fmt::format("{} chunks are not in the target although they were loaded: it "

@@ -29,5 +29,7 @@ std::string runner();
 
 /// What must stay the same when a job goes on, as the journal keeps it.
 std::string settings_of(const Options& options);
+/// This host by its own name.
+std::string host_name();
 
 }  // namespace pghaul::cmd

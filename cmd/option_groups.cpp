@@ -35,6 +35,24 @@ void add_no_capture(CLI::App& app, Options& options) {
         ->group("Copy");
 }
 
+void add_source_via(CLI::App& app, Options& options, const char* group) {
+    app.add_option("--source-via", options.source_via,
+                   "bring the rows compressed, through agents that COMMAND starts beside the "
+                   "source: 'ssh dbhost pghaul agent'")
+        ->type_name("COMMAND")
+        ->group(group);
+}
+
+void add_time_window(CLI::App& app, RawOptions& raw, const char* group) {
+    app.add_option("--max-runtime", raw.max_runtime,
+                   "end tidily after this time (8h, 90m); the next run goes on")
+        ->type_name("D")
+        ->group(group);
+    app.add_option("--stop-at", raw.stop_at, "end tidily at this local time (06:00)")
+        ->type_name("TIME")
+        ->group(group);
+}
+
 void add_owners(CLI::App& app, Options& options) {
     app.add_flag("--no-owner", options.no_owner, "do not set owners, as pg_dump")->group("Copy");
     app.add_flag("--no-privileges", options.no_privileges, "leave out grants, as pg_dump")
@@ -121,6 +139,8 @@ void add_export(CLI::App& app, Options& options, RawOptions& raw) {
     add_jobs(app, options, "Copy");
     add_chunk_size(app, raw);
     add_no_capture(app, options);
+    add_source_via(app, options, "Copy");
+    add_time_window(app, raw, "Copy");
     app.add_flag("--source-is-quiet", options.source_is_quiet,
                  "I vouch that nothing changes on the source between runs, so files of an earlier "
                  "run are kept although its snapshot is gone")
@@ -137,27 +157,18 @@ void add_import(CLI::App& app, Options& options, RawOptions& raw) {
         ->check(CLI::IsMember({"readback", "none"}))
         ->capture_default_str()
         ->group("Copy");
+    add_time_window(app, raw, "Copy");
 }
 
 void add_carrying(CLI::App& app, Options& options, RawOptions& raw) {
-    app.add_option("--source-via", options.source_via,
-                   "bring the rows compressed, through agents that COMMAND starts beside the "
-                   "source: 'ssh dbhost pghaul agent'")
-        ->type_name("COMMAND")
-        ->group("Run");
+    add_source_via(app, options, "Run");
     app.add_option("--toast-compression", raw.toast_compression,
                    "how the target compresses large values of the copy; lz4 costs it less CPU than "
                    "pglz (PostgreSQL 14); later rows follow the server's own setting")
         ->check(CLI::IsMember({"default", "pglz", "lz4"}))
         ->capture_default_str()
         ->group("Run");
-    app.add_option("--max-runtime", raw.max_runtime,
-                   "end tidily after this time (8h, 90m); the next run goes on")
-        ->type_name("D")
-        ->group("Run");
-    app.add_option("--stop-at", raw.stop_at, "end tidily at this local time (06:00)")
-        ->type_name("TIME")
-        ->group("Run");
+    add_time_window(app, raw, "Run");
 }
 
 void add_run(CLI::App& app, Options& options, RawOptions& raw) {
@@ -238,6 +249,13 @@ void add_verify(CLI::App& app, Options& options) {
                  "make the target's differing rows, sequences and large objects as the source's, "
                  "then compare them again")
         ->group("Verify");
+}
+
+void add_output(CLI::App& app, Options& options) {
+    app.add_option("--output", options.output,
+                   "write it there (mode 0600, replaced atomically) instead of to standard output")
+        ->type_name("FILE")
+        ->group("Output");
 }
 
 }  // namespace pghaul::cmd

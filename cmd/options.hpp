@@ -21,6 +21,7 @@ enum class Command {
     cutover,
     verify,
     status,
+    report,
     drop,
     worker,
     export_image,
@@ -39,7 +40,8 @@ struct Options {
 
     std::string source;  // libpq connection string
     std::string target;
-    /// run: the command that starts an agent beside the source; empty: rows come directly.
+    /// run, worker, export: the command that starts an agent beside the source; empty: rows come
+    /// directly.
     std::string source_via;
     /// run, worker: of large values on the target; empty: as the server does.
     std::string toast_compression;
@@ -75,6 +77,7 @@ struct Options {
     ProgressMode progress = ProgressMode::automatic;
     bool json = false;
     bool watch = false;
+    std::string output;  // report: the file to write; empty: standard output
     /// follow: return when the target is up to date.
     bool until_current = false;
     /// cutover: lift the fence instead.

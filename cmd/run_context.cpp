@@ -16,7 +16,7 @@ RunContext::RunContext(const Options& chosen, io::Interrupt& stop, io::RunProgre
     : options(chosen),
       interrupt(stop),
       progress(counters),
-      deadline(options.deadline(std::chrono::system_clock::now())),
+      deadline(options),
       source(io::ConnInfo::parse(options.source)),
       target(io::ConnInfo::parse(options.target)),
       journal(snapshot::Journal::open(target, options.job, interrupt)),
@@ -52,10 +52,6 @@ loader::SchemaOptions RunContext::schema_options() const {
 
 snapshot::JobTicket RunContext::ticket(int snapshot_number) const {
     return {options.job, journal.run(), snapshot_number};
-}
-
-bool RunContext::time_is_up() const {
-    return deadline && std::chrono::system_clock::now() >= *deadline;
 }
 
 void stop_early(RunContext& run) {

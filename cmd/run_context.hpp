@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "cmd/deadline.hpp"
 #include "cmd/hazards.hpp"
 #include "cmd/options.hpp"
 #include "delta/names.hpp"
@@ -35,7 +36,7 @@ struct RunContext {
     io::Interrupt& interrupt;
     io::RunProgress& progress;
     /// When the run must end tidily, if it must.
-    const std::optional<std::chrono::system_clock::time_point> deadline;
+    const Deadline deadline;
     const io::ConnInfo source;
     const io::ConnInfo target;
     snapshot::Journal journal;
@@ -77,7 +78,7 @@ struct RunContext {
     io::Connection open_target(const std::string& role) const;
     loader::SchemaOptions schema_options() const;
     snapshot::JobTicket ticket(int snapshot_number = 0) const;
-    bool time_is_up() const;
+    bool time_is_up() const { return deadline.passed(); }
 };
 
 /// Ends the run because its time is up. Throws: io::Error (stopped), always.

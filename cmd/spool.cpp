@@ -8,6 +8,8 @@
 #include <filesystem>
 
 #include "cmd/format.hpp"
+#include "cmd/job_claim.hpp"
+#include "cmd/retry.hpp"
 #include "io/error.hpp"
 
 namespace pghaul::cmd {
@@ -16,11 +18,14 @@ namespace {
 // Enough that a source of some hundred GB gets well ahead, and little beside the databases.
 constexpr std::int64_t kSpoolBytes = std::int64_t{10} << 30;
 
+/// Absolute: another process may be told of it.
 std::string base_folder(const Options& options) {
-    if (!options.spool_dir.empty()) return options.spool_dir;
     // Not /tmp, which is memory in many places.
     const char* set = std::getenv("TMPDIR");
-    return set != nullptr && *set != '\0' ? set : "/var/tmp";
+    const std::string base = !options.spool_dir.empty()       ? options.spool_dir
+                             : set != nullptr && *set != '\0' ? set
+                                                              : "/var/tmp";
+    return std::filesystem::absolute(base).lexically_normal().string();
 }
 
 /// Units: bytes.
@@ -30,6 +35,17 @@ std::int64_t limit(const Options& options) {
     const auto room = std::filesystem::space(base_folder(options), ignored).available;
     if (ignored) return 0;
     return std::min(kSpoolBytes, static_cast<std::int64_t>(room / 2));
+}
+
+/// Returns false if it can't be removed.
+bool forget(const loader::SpoolFolder& folder, ForgottenSpools& forgotten) {
+    try {
+        if (folder.remove()) forgotten.removed.push_back(folder.path());
+        return true;
+    } catch (const io::Error& error) {
+        spdlog::warn("{}", error.report());
+        return false;
+    }
 }
 
 std::string bytes_text(std::int64_t bytes) { return human_bytes(static_cast<double>(bytes)); }
@@ -83,6 +99,8 @@ loader::SpoolRules spool_rules(RunContext& run, loader::SpoolFiles files) {
                              std::move(files)};
     if (rules.mode == loader::SpoolMode::always) {
         const auto folder = spool_folder(run.options, run.job_id);
+        retry(run, "spool",
+              [&] { note_spool(run.journal.connection(), run.options, rules.limit_bytes); });
         folder.make();
         spdlog::info("rows go through files in {}, {} at most", folder.path(),
                      bytes_text(rules.limit_bytes));
@@ -94,12 +112,22 @@ loader::SpoolRules spool_rules(RunContext& run, loader::SpoolFiles files) {
     return rules;
 }
 
-void forget_spool(const loader::SpoolFolder& folder) {
-    try {
-        folder.remove();
-    } catch (const io::Error& error) {
-        spdlog::warn("{}", error.report());
+void note_spool(io::Connection& target, const Options& options, std::int64_t limit_bytes) {
+    snapshot::note_spool(target, options.job, {host_name(), base_folder(options), limit_bytes});
+}
+
+ForgottenSpools forget_spools(snapshot::Journal& journal, const Options& options,
+                              const std::string& job_id) {
+    ForgottenSpools forgotten;
+    forget(spool_folder(options, job_id), forgotten);
+    for (const auto& note : snapshot::spool_notes(journal.connection(), journal.job())) {
+        if (note.host != host_name()) {
+            forgotten.elsewhere.push_back(note);
+        } else if (forget({note.base, job_id}, forgotten)) {
+            snapshot::forget_spool_note(journal.connection(), journal.job(), note);
+        }
     }
+    return forgotten;
 }
 
 }  // namespace pghaul::cmd

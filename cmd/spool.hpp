@@ -1,13 +1,15 @@
-// The spool of a run: where its files are, how much they may take, what earlier runs have left of
-// them.
-// Thread: the run's main thread.
+// The spool of a run: where its files are (and that others can find them), how much they may take,
+// what earlier runs have left of them. Thread: the run's main thread.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "cmd/run_context.hpp"
 #include "loader/spool_folder.hpp"
 #include "loader/spool_rules.hpp"
+#include "snapshot/spool_notes.hpp"
 
 namespace pghaul::cmd {
 
@@ -23,7 +25,19 @@ loader::SpoolFiles spooled_earlier(RunContext& run, const snapshot::LoadedChunks
 /// Throws: io::Error if files are wanted and can't be made.
 loader::SpoolRules spool_rules(RunContext& run, loader::SpoolFiles files);
 
-/// Removes the job's folder: nothing in it is wanted. A folder that can't be removed is only named.
-void forget_spool(const loader::SpoolFolder& folder);
+/// Notes on the target where this run's files are and what they may take, before the first is made.
+/// Throws: io::Error.
+void note_spool(io::Connection& target, const Options& options, std::int64_t limit_bytes);
+
+struct ForgottenSpools {
+    std::vector<std::string> removed;  // folders
+    /// Where runs on other hosts may have left files.
+    std::vector<snapshot::SpoolNote> elsewhere;
+};
+
+/// Removes what runs on this host have left of the job's files: none of it is wanted. A folder that
+/// can't be removed is only named. Throws: io::Error.
+ForgottenSpools forget_spools(snapshot::Journal& journal, const Options& options,
+                              const std::string& job_id);
 
 }  // namespace pghaul::cmd

@@ -24,12 +24,13 @@ constexpr std::chrono::seconds kLook{1};
 /// Looks once a second whether the target is what the copy waits for, and says so to the queue.
 class Judge {
   public:
-    Judge(const io::RunProgress& progress, loader::WorkQueue& queue, std::string folder)
-        : thread_([this, &progress, &queue, folder = std::move(folder)](std::stop_token stop) {
+    Judge(const RunContext& run, loader::WorkQueue& queue, std::string folder)
+        : thread_([this, &run, &queue, folder = std::move(folder)](std::stop_token stop) {
               loader::SpoolJudge judge;
               std::unique_lock lock(mutex_);
               while (!changed_.wait_for(lock, stop, kLook, [&] { return stop.stop_requested(); })) {
-                  if (!judge.target_limits(loader::SpoolJudge::sample(progress))) continue;
+                  if (!judge.target_limits(loader::SpoolJudge::sample(run.progress))) continue;
+                  if (!noted(run, queue.spool_rules().limit_bytes)) continue;
                   if (queue.begin_spooling()) {
                       spdlog::info("the target falls behind: the source is read ahead into {}",
                                    folder);
@@ -38,6 +39,21 @@ class Judge {
           }) {}
 
   private:
+    /// No file before it is known where: returns false if that could not be noted now.
+    bool noted(const RunContext& run, std::int64_t limit_bytes) {
+        if (noted_) return true;
+        try {
+            auto target = run.open_target("spool");
+            note_spool(target, run.options, limit_bytes);
+            noted_ = true;
+        } catch (const io::Error& error) {
+            // The streams meet the same trouble; this is tried again in a second.
+            spdlog::debug("{}", error.report());
+        }
+        return noted_;
+    }
+
+    bool noted_ = false;
     std::mutex mutex_;
     std::condition_variable_any changed_;
     std::jthread thread_;
@@ -45,17 +61,18 @@ class Judge {
 
 }  // namespace
 
-void begin_counting(RunContext& run, const snapshot::LoadedChunks& loaded) {
+void begin_counting(io::RunProgress& progress, const snapshot::Plan& plan,
+                    const snapshot::LoadedChunks& loaded) {
     std::int64_t bytes = 0;
     for (const auto& [table, chunk] : loaded.tables) {
-        bytes += run.plan.tables[static_cast<std::size_t>(table)]
+        bytes += plan.tables[static_cast<std::size_t>(table)]
                      .chunks[static_cast<std::size_t>(chunk)]
                      .bytes;
     }
-    run.progress.planned_bytes = run.plan.total_bytes();
-    run.progress.tables = static_cast<int>(run.plan.tables.size());
-    run.progress.loaded_bytes = bytes;
-    run.progress.loaded_before_bytes = bytes;
+    progress.planned_bytes = plan.total_bytes();
+    progress.tables = static_cast<int>(plan.tables.size());
+    progress.loaded_bytes = bytes;
+    progress.loaded_before_bytes = bytes;
 }
 
 void run_streams(RunContext& run, loader::WorkQueue& queue, const SnapshotInHand& snapshot,
@@ -97,7 +114,7 @@ void run_streams(RunContext& run, loader::WorkQueue& queue, const SnapshotInHand
         for (auto& lane : lanes) threads.emplace_back([&lane] { lane.run(); });
         for (auto& reader : readers) threads.emplace_back([&reader] { reader.run(); });
         if (rules.mode == loader::SpoolMode::automatic && rules.readers > 0) {
-            judge.emplace(run.progress, queue, spool.path());
+            judge.emplace(run, queue, spool.path());
         }
         threads.clear();
     }

@@ -22,7 +22,8 @@ struct SnapshotInHand {
 };
 
 /// Tells the display how much there is to load, and how much of it is loaded already.
-void begin_counting(RunContext& run, const snapshot::LoadedChunks& loaded);
+void begin_counting(io::RunProgress& progress, const snapshot::Plan& plan,
+                    const snapshot::LoadedChunks& loaded);
 
 /// The queue's rules say whether readers of the spool run beside the streams.
 /// truncated_since: see loader/copy_chunk.hpp; may be empty.

@@ -15,16 +15,20 @@ constexpr std::chrono::seconds kLockTimeout{10};
 
 }  // namespace
 
-void set_up_agents(RunContext& run) {
-    if (run.options.source_via.empty()) return;
+std::optional<io::AgentCommand> set_up_agents(const Options& options, const io::ConnInfo& source,
+                                              const std::string& job, io::RunProgress& progress,
+                                              const io::Interrupt& interrupt) {
+    if (options.source_via.empty()) return std::nullopt;
     const auto log = [](const std::string& line) { spdlog::info("{}", line); };
-    run.via.emplace(io::AgentCommand{run.options.source_via, PGHAUL_VERSION, log,
-                                     &run.progress.received_bytes});
-    retry(run, "agent", [&] {
-        io::AgentSession agent(*run.via, run.source,
-                               {run.options.job, "probe", "UTF8", kLockTimeout, {}}, run.interrupt);
+    const io::AgentCommand command{options.source_via, PGHAUL_VERSION, log,
+                                   &progress.received_bytes};
+    retry(interrupt, progress, "agent", [&] {
+        io::AgentSession agent(command, source, {job, "probe", "UTF8", kLockTimeout, {}},
+                               interrupt);
         const auto there = agent.query_value(kServerProcess, {});
-        const auto here = run.open_source("plan").query_value(kServerProcess);
+        const auto here =
+            io::Connection::open(source, {job, "plan", "UTF8", kLockTimeout, {}}, interrupt)
+                .query_value(kServerProcess);
         if (there == here) return;
         throw io::Error(fmt::format("the agent has reached another database than --source: {}, "
                                     "not {}",
@@ -34,14 +38,18 @@ void set_up_agents(RunContext& run) {
                 "name the source in --source so that it means the same on both hosts: localhost "
                 "and service files do not");
     });
+    return command;
 }
 
-void say_what_agents_saved(const RunContext& run) {
-    const auto received = run.progress.received_bytes.load();
+void set_up_agents(RunContext& run) {
+    run.via = set_up_agents(run.options, run.source, run.options.job, run.progress, run.interrupt);
+}
+
+void say_what_agents_saved(const io::RunProgress& progress) {
+    const auto received = progress.received_bytes.load();
     if (received == 0) return;
     std::uint64_t bytes = 0;
-    run.progress.for_each_stream(
-        [&](const io::StreamProgress& stream) { bytes += stream.bytes(); });
+    progress.for_each_stream([&](const io::StreamProgress& stream) { bytes += stream.bytes(); });
     spdlog::info("agents brought {} of rows as {} over the link",
                  human_bytes(static_cast<double>(bytes)),
                  human_bytes(static_cast<double>(received)));

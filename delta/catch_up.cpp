@@ -9,8 +9,8 @@
 #include "delta/capture.hpp"
 #include "delta/slices.hpp"
 #include "delta/window_sql.hpp"
-#include "io/backoff.hpp"
 #include "io/failpoint.hpp"
+#include "io/retry.hpp"
 #include "io/transaction.hpp"
 #include "snapshot/held_snapshot.hpp"
 
@@ -25,9 +25,6 @@ using Clock = std::chrono::steady_clock;
 
 // An empty window only refreshes the journal's idea of the lag, this often.
 constexpr std::chrono::seconds kIdleMark{10};
-constexpr std::int64_t kRemovedBeforeVacuum = 10'000;
-constexpr std::int64_t kMuchToGiveBack = std::int64_t{64} << 20;
-constexpr std::chrono::minutes kShrinkEvery{1};
 constexpr std::chrono::minutes kLockTimeout{1};
 // A TRUNCATE that waits for a window to end gets its turn in between, so often; where they never
 // cease, the one session that holds the window applies it alone.
@@ -47,7 +44,9 @@ void naming(const Pending& pending, Body body) {
 }  // namespace
 
 CatchUp::CatchUp(CatchUpSetup setup, snapshot::Journal& journal)
-    : setup_(std::move(setup)), journal_(journal) {
+    : setup_(std::move(setup)),
+      journal_(journal),
+      cleaner_(setup_.source, setup_.site, setup_.ticket.job, setup_.interrupt) {
     const auto loaded = journal_.loaded().tables;
     for (const auto& table : setup_.plan.tables) {
         if (!is_captured(table.info)) continue;
@@ -71,7 +70,7 @@ WindowResult CatchUp::drain(Connection& locker) {
                      setup_.interrupt);
     const Window window = locked_window(locker, setup_.site, tables_, from_);
     if (!window.empty()) {
-        flush(cleaner(), window.wal_position);
+        flush(cleaner_.connection(), window.wal_position);
         apply_whole(window);
     }
     from_ = window.to;
@@ -84,24 +83,18 @@ WindowResult CatchUp::drain(Connection& locker) {
 void CatchUp::close() noexcept {
     applier_.reset();
     reader_.reset();
-    cleaner_.reset();
+    cleaner_.close();
     writer_.reset();
 }
 
 WindowResult CatchUp::apply_window(const AtMoment& at_its_end, bool keep_locks) {
-    for (io::Backoff backoff;;) {
+    for (io::Retry retry(setup_.interrupt, setup_.progress);;) {
         try {
             return try_window(at_its_end, keep_locks);
         } catch (Error& error) {
             for (auto* stream : streams_) stream->end();
             close();
-            if (setup_.interrupt.fired() || !backoff.allows(error)) throw;
-            setup_.progress.retries.fetch_add(1);
-            const auto pause = backoff.next_pause();
-            spdlog::warn("{}\ntrying again in {:.1f} s ({} of {})", error.report(),
-                         std::chrono::duration<double>(pause).count(), backoff.failures(),
-                         io::Backoff::kAttempts - 1);
-            setup_.interrupt.sleep_ms(static_cast<int>(pause.count()));
+            retry.pause_or_rethrow(error);
             // Whether a commit without an answer took place: the mark tells (invariant 8).
             from_ = journal_.delta_from();
         }
@@ -116,7 +109,7 @@ WindowResult CatchUp::try_window(const AtMoment& at_its_end, bool keep_locks) {
     setup_.progress.pending_rows = window.rows();
     WindowResult result{window.rows(), slices.has_value(), {}};
     if (!window.empty() || Clock::now() - last_mark_ >= kIdleMark) {
-        flush(cleaner(), window.wal_position);
+        flush(cleaner_.connection(), window.wal_position);
         if (window.empty()) {
             commit_mark(window);
         } else if (slices) {
@@ -139,7 +132,7 @@ WindowResult CatchUp::try_window(const AtMoment& at_its_end, bool keep_locks) {
     one_moment_ = true;
     fresh_.clear();
     measure(window, opened);
-    remove_applied(window);
+    cleaner_.remove_applied(window);
     return result;
 }
 
@@ -277,58 +270,6 @@ void CatchUp::commit_mark(const Window& window) {
     failpoint(Failpoint::window_after_commit);
 }
 
-/// What the target has on disk is not needed on the source any more. Should this not happen, the
-/// next window leaves these rows out all the same (invariant 6).
-void CatchUp::remove_applied(const Window& window) {
-    const auto to = io::quote_literal(window.to) + "::pg_catalog.txid_snapshot";
-    const auto remove = [&](const std::string& table) {
-        return cleaner()
-            .execute({"remove_deltas",
-                      fmt::format("delete from {} as d where pg_catalog.txid_visible_in_snapshot("
-                                  "d.x, {})",
-                                  table, to)})
-            .affected();
-    };
-    bool truncated = false;
-    for (const auto& pending : window.tables) {
-        const auto oid = pending.table->info.oid;
-        truncated = truncated || pending.truncated;
-        if (pending.rows == 0) continue;
-        removed_since_vacuum_[oid] += remove(delta_table(setup_.site, oid));
-        vacuum(oid, false);
-    }
-    if (truncated) remove(truncated_table(setup_.site));
-    if (window.empty() && !removed_since_vacuum_.empty()) {
-        vacuum(removed_since_vacuum_.begin()->first, true);
-    }
-    if (!window.empty()) failpoint(Failpoint::window_deltas_removed);
-}
-
-/// Keeps a delta table as small as what it holds. VACUUM blocks no writer. To give pages back to
-/// the system it needs a moment in which no transaction that wrote to the table is open, and waits
-/// five seconds for one: so it is let to where there is none now, and time or much to give back.
-void CatchUp::vacuum(snapshot::Oid table, bool idle) {
-    const auto found = removed_since_vacuum_.find(table);
-    if (!idle && found->second < kRemovedBeforeVacuum) return;
-    const auto name = delta_table(setup_.site, table);
-    try {
-        const auto state = cleaner().query_row(kDeltaState, {name});
-        const bool large = state.integer(0, 0) >= kMuchToGiveBack;
-        const bool written_to = state.boolean(0, 1);
-        const bool shrink =
-            !written_to && (idle || (large && Clock::now() - last_shrink_ >= kShrinkEvery));
-        // Left to autovacuum, then.
-        if (!shrink && cleaner().server_major() < 12) return;
-        removed_since_vacuum_.erase(found);
-        if (shrink) last_shrink_ = Clock::now();
-        cleaner().execute(
-            {"vacuum_deltas", (shrink ? "vacuum " : "vacuum (truncate off) ") + name});
-    } catch (const Error& error) {
-        if (error.poisons_connection()) throw;
-        spdlog::debug("{}", error.report());
-    }
-}
-
 Connection CatchUp::open_source(const std::string& role) const {
     return Connection::open(setup_.source,
                             {setup_.ticket.job, role, "UTF8", kLockTimeout, apply_settings()},
@@ -345,14 +286,6 @@ Connection CatchUp::open_target(const std::string& role) const {
 Connection& CatchUp::reader() {
     if (!reader_) reader_ = open_source("changes");
     return *reader_;
-}
-
-Connection& CatchUp::cleaner() {
-    if (!cleaner_) {
-        cleaner_ = Connection::open(
-            setup_.source, {setup_.ticket.job, "clean", "UTF8", kShortLock, {}}, setup_.interrupt);
-    }
-    return *cleaner_;
 }
 
 Connection& CatchUp::writer() {

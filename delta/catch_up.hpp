@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "delta/applier.hpp"
+#include "delta/cleaner.hpp"
 #include "delta/slices.hpp"
 #include "delta/window.hpp"
 #include "io/conninfo.hpp"
@@ -110,14 +111,11 @@ class CatchUp {
     bool appends(const Pending& pending) const;
     bool goes_with_mark(const Pending& pending) const;
     void commit_mark(const Window& window);
-    void remove_applied(const Window& window);
-    void vacuum(snapshot::Oid table, bool idle);
     void measure(const Window& window, std::chrono::steady_clock::time_point opened);
 
     io::Connection open_source(const std::string& role) const;
     io::Connection open_target(const std::string& role) const;
     io::Connection& reader();
-    io::Connection& cleaner();
     io::Connection& writer();
 
     CatchUpSetup setup_;
@@ -129,14 +127,12 @@ class CatchUp {
     /// The target shows exactly the source as of from_, not several moments after it.
     bool one_moment_ = false;
     std::optional<io::Connection> reader_;
-    std::optional<io::Connection> cleaner_;
+    Cleaner cleaner_;
     std::optional<io::Connection> writer_;
     /// The writer's, which knows that session's temporary tables.
     std::optional<Applier> applier_;
-    std::map<snapshot::Oid, std::int64_t> removed_since_vacuum_;
     std::chrono::steady_clock::time_point last_opened_;
     std::chrono::steady_clock::time_point last_mark_;
-    std::chrono::steady_clock::time_point last_shrink_;
 };
 
 }  // namespace pghaul::delta

@@ -17,6 +17,7 @@
 #include "io/error.hpp"
 #include "io/interrupt.hpp"
 #include "io/result.hpp"
+#include "io/session_settings.hpp"
 #include "io/sql.hpp"
 
 namespace pghaul::io {
@@ -24,19 +25,6 @@ namespace pghaul::io {
 /// One parameter of a statement in text form; nullopt is NULL.
 using Param = std::optional<std::string>;
 using Params = std::vector<Param>;
-
-/// What a session is for and how long it may wait; applied once, when it is opened.
-struct SessionSettings {
-    /// Shown as application_name "pghaul/<job>/<role>".
-    std::string job;
-    std::string role;
-    /// Name of an encoding; empty: the server's own.
-    std::string client_encoding;
-    /// How long a statement may wait for a lock; 0: for ever.
-    std::chrono::milliseconds lock_timeout{0};
-    /// Further settings as (name, value); names that the server doesn't know are left out.
-    std::vector<std::pair<std::string, std::string>> extra;
-};
 
 class Connection {
   public:
@@ -92,7 +80,6 @@ class Connection {
 
   private:
     Connection(ConnectionHandle handle, std::string server_name, const Interrupt& interrupt);
-    void apply(const SessionSettings& settings);
     Result last_result(const Query& query);
     Error statement_error(const pg_result& result, const Query& query) const;
     /// The error of a wait that was broken off from outside.

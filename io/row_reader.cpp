@@ -1,16 +1,12 @@
 #include "io/row_reader.hpp"
 
 #include "io/block.hpp"
+#include "io/copy_frame.hpp"
 #include "io/error.hpp"
 #include "io/sql.hpp"
 
 namespace pghaul::io {
 namespace {
-
-// Source: PostgreSQL manual, COPY, "Binary Format".
-constexpr std::string_view kSignature("PGCOPY\n\377\r\n\0", 11);
-constexpr std::size_t kHeaderBytes = kSignature.size() + 8;  // flags, length of the extension
-constexpr std::string_view kTrailer("\377\377", 2);
 
 /// Our statement is in UTF-8; in the same message the server has converted it before it switches.
 std::string switch_encoding(const std::string& encoding) {
@@ -20,11 +16,12 @@ std::string switch_encoding(const std::string& encoding) {
 
 std::string_view without_header(std::string_view message) {
     constexpr std::string_view kNoFlagsNoExtension("\0\0\0\0\0\0\0\0", 8);
-    if (message.size() < kHeaderBytes || message.substr(0, kSignature.size()) != kSignature ||
-        message.substr(kSignature.size(), 8) != kNoFlagsNoExtension) {
+    if (message.size() < kCopyHeaderBytes ||
+        message.substr(0, kCopySignature.size()) != kCopySignature ||
+        message.substr(kCopySignature.size(), 8) != kNoFlagsNoExtension) {
         throw Error("the server's binary COPY begins in a way that is not known");
     }
-    return message.substr(kHeaderBytes);
+    return message.substr(kCopyHeaderBytes);
 }
 
 }  // namespace
@@ -44,7 +41,7 @@ bool RowReader::next(std::string_view& fields) {
             message = without_header(message);
             if (message.empty()) continue;
         }
-        if (message == kTrailer) continue;
+        if (message == kCopyTrailerBytes) continue;
         if (message.size() < 2) throw Error("a row of a binary COPY ends early");
         fields = message.substr(2);  // the number of fields is the statement's
         bytes_ += message.size();

@@ -1,10 +1,10 @@
 #include "loader/export_lane.hpp"
 
 #include <oneapi/tbb/task_arena.h>
-#include <spdlog/spdlog.h>
 
-#include "io/backoff.hpp"
+#include "io/carry.hpp"
 #include "io/error.hpp"
+#include "io/retry.hpp"
 
 namespace pghaul::loader {
 
@@ -19,8 +19,7 @@ ExportLane::ExportLane(int number, const ExportSetup& setup, WorkQueue& queue)
 
 void ExportLane::run() noexcept {
     try {
-        // Two slots: this thread and one worker, so that reading, packing and writing overlap.
-        tbb::task_arena arena(2);
+        tbb::task_arena arena(io::threads_per_stream(queue_.streams()));
         while (const auto work = queue_.take(number_)) {
             progress_.begin(work->display());
             arena.execute([&] { perform_with_retry(*work); });
@@ -35,23 +34,15 @@ void ExportLane::run() noexcept {
 }
 
 void ExportLane::perform_with_retry(const Work& work) {
-    const auto& interrupt = setup_.from.interrupt;
-    for (io::Backoff backoff;;) {
+    for (io::Retry retry(setup_.from.interrupt, setup_.progress, &progress_);;) {
         try {
             perform(work);
             return;
         } catch (Error& error) {
             source_.close();
             if (error.context().empty()) error.context(work.display());
-            if (interrupt.fired() || queue_.ended() || !backoff.allows(error)) throw;
-            setup_.progress.retries.fetch_add(1);
-            const auto pause = backoff.next_pause();
-            spdlog::warn("{}\ntrying again in {:.1f} s ({} of {})", error.report(),
-                         std::chrono::duration<double>(pause).count(), backoff.failures(),
-                         io::Backoff::kAttempts - 1);
-            progress_.begin("waiting to retry: " + work.display());
-            interrupt.sleep_ms(static_cast<int>(pause.count()));
-            progress_.begin(work.display());
+            if (queue_.ended()) throw;
+            retry.pause_or_rethrow(error, work.display());
         }
     }
 }

@@ -4,8 +4,9 @@
 #include <oneapi/tbb/task_arena.h>
 #include <spdlog/spdlog.h>
 
-#include "io/backoff.hpp"
+#include "io/carry.hpp"
 #include "io/failpoint.hpp"
+#include "io/retry.hpp"
 #include "io/spool_reader.hpp"
 #include "loader/finish_table.hpp"
 #include "loader/large_object_file.hpp"
@@ -24,7 +25,6 @@ RowsFrom rows_from(const LaneSetup& setup) {
 }
 
 Lane::Lane(int number, const LaneSetup& setup, WorkQueue& queue)
-
     : number_(number),
       setup_(setup),
       queue_(queue),
@@ -33,9 +33,8 @@ Lane::Lane(int number, const LaneSetup& setup, WorkQueue& queue)
 
 void Lane::run() noexcept {
     try {
-        // Two slots: this thread and one worker, so that reading and writing overlap.
-        tbb::task_arena arena(2);
-        while (const auto work = queue_.take(number_)) {
+        tbb::task_arena arena(io::threads_per_stream(queue_.streams()));
+        while (auto work = queue_.take(number_)) {
             progress_.begin(work->display());
             bool done = false;
             arena.execute([&] { done = perform_with_retry(*work); });
@@ -50,10 +49,10 @@ void Lane::run() noexcept {
 }
 
 /// Returns false if the work went back to the queue.
-bool Lane::perform_with_retry(const Work& work) {
-    for (io::Backoff backoff;;) {
+bool Lane::perform_with_retry(Work& work) {
+    for (io::Retry retry(setup_.interrupt, setup_.progress, &progress_);;) {
         try {
-            if (backoff.failures() > 0 && settled(work)) break;
+            if (retry.failures() > 0 && settled(work)) break;
             if (perform(work)) break;
             queue_.elsewhere(work);
             return false;
@@ -63,16 +62,8 @@ bool Lane::perform_with_retry(const Work& work) {
         } catch (Error& error) {
             close_connections();
             if (error.context().empty()) error.context(work.display());
-            if (setup_.interrupt.fired() || queue_.ended()) throw;
-            if (!backoff.allows(error)) throw;
-            setup_.progress.retries.fetch_add(1);
-            const auto pause = backoff.next_pause();
-            spdlog::warn("{}\ntrying again in {:.1f} s ({} of {})", error.report(),
-                         std::chrono::duration<double>(pause).count(), backoff.failures(),
-                         io::Backoff::kAttempts - 1);
-            progress_.begin("waiting to retry: " + work.display());
-            setup_.interrupt.sleep_ms(static_cast<int>(pause.count()));
-            progress_.begin(work.display());
+            if (queue_.ended()) throw;
+            retry.pause_or_rethrow(error, work.display());
         }
     }
     if (work.spooled) remove_file(*work.spooled);
@@ -95,7 +86,7 @@ bool Lane::settled(const Work& work) {
 }
 
 /// Returns false if another process does it.
-bool Lane::perform(const Work& work) {
+bool Lane::perform(Work& work) {
     if (work.leaves_source) leave_source();
     switch (work.kind) {
         case Work::Kind::copy:
@@ -126,19 +117,22 @@ bool Lane::perform(const Work& work) {
     return true;
 }
 
-/// Claims the work's chunks for as long as the transaction lasts. Returns false if another process
-/// has the only one.
-bool Lane::claim(const Work& work) {
+/// Claims the work's chunks for as long as the transaction lasts. What others have of a group is
+/// left to them, and out of the work. Returns false if they have all of it.
+bool Lane::claim(Work& work) {
     snapshot::ChunkKeys wanted;
     for (const auto& [table, chunk] : work.chunks) wanted.emplace(table->number, chunk->number);
     const auto claimed = snapshot::claim_chunks(target(), setup_.ticket.job, wanted);
+    if (claimed.empty()) return false;
     if (claimed.size() == wanted.size()) return true;
-    if (wanted.size() == 1) return false;
-    // Workers leave small tables alone.
-    throw Error("small tables are being loaded by a session that pghaul has lost")
-        .retryable(true)
-        .exit_code(io::ExitCode::stopped)
-        .hint("it ends by itself; run again to go on");
+    std::vector<TableChunk> others;
+    std::erase_if(work.chunks, [&](const TableChunk& one) {
+        if (claimed.contains({one.table->number, one.chunk->number})) return false;
+        others.push_back(one);
+        return true;
+    });
+    queue_.elsewhere(others);
+    return true;
 }
 
 CopyRequest Lane::request_for(const TableChunk& one) const {
@@ -146,7 +140,7 @@ CopyRequest Lane::request_for(const TableChunk& one) const {
             setup_.truncated_since ? &setup_.truncated_since : nullptr};
 }
 
-bool Lane::copy(const Work& work) {
+bool Lane::copy(Work& work) {
     source_.make_room_for(work.chunks.size());
     std::int64_t bytes = 0;
     io::Transaction transaction(target());
@@ -179,7 +173,7 @@ bool Lane::copy(const Work& work) {
 }
 
 /// Same for rows that are in a file already, with the snapshot that they were read in.
-bool Lane::load(const Work& work) {
+bool Lane::load(Work& work) {
     const auto& one = work.chunks.front();
     io::failpoint(io::Failpoint::spool_before_load);
     io::SpoolReader rows(work.spooled->path);

@@ -64,11 +64,11 @@ class Lane {
     void run() noexcept;
 
   private:
-    bool perform_with_retry(const Work& work);
-    bool perform(const Work& work);
-    bool claim(const Work& work);
-    bool copy(const Work& work);
-    bool load(const Work& work);
+    bool perform_with_retry(Work& work);
+    bool perform(Work& work);
+    bool claim(Work& work);
+    bool copy(Work& work);
+    bool load(Work& work);
     void commit(io::Transaction& transaction);
     void remove_file(const SpoolFile& file);
     bool give_up_file(const Work& work, const io::Error& damage);

@@ -99,6 +99,21 @@ SpoolFiles SpoolFolder::adopt(const snapshot::Plan& plan, const snapshot::Loaded
     return files;
 }
 
+std::optional<SpoolFolder::Held> SpoolFolder::held() const {
+    Held held;
+    std::error_code fault;
+    for (fs::directory_iterator at(path_, fault), end; !fault && at != end; at.increment(fault)) {
+        std::error_code gone;  // loaded and removed while we look
+        const auto bytes = at->file_size(gone);
+        if (gone) continue;
+        ++held.files;
+        held.bytes += static_cast<std::int64_t>(bytes);
+    }
+    const bool missing = fault == std::errc::no_such_file_or_directory;
+    if (fault && !missing) return std::nullopt;
+    return held;
+}
+
 bool SpoolFolder::remove() const {
     if (!is_there()) return false;
     std::error_code fault;

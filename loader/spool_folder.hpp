@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "io/spool_format.hpp"
@@ -35,6 +36,12 @@ class SpoolFolder {
     /// snapshots: what each of the journal's shows. Throws: io::Error.
     SpoolFiles adopt(const snapshot::Plan& plan, const snapshot::LoadedChunks& loaded,
                      const std::map<int, std::string>& snapshots) const;
+    /// What it holds now, files being written included; nothing if it can't be looked into.
+    struct Held {
+        std::int64_t files = 0;
+        std::int64_t bytes = 0;
+    };
+    std::optional<Held> held() const;
     /// Removes the folder with all that is in it. Returns: whether it was there. Throws: io::Error.
     bool remove() const;
     static void remove_file(const std::string& path);

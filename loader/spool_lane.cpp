@@ -3,6 +3,7 @@
 #include <oneapi/tbb/task_arena.h>
 #include <spdlog/spdlog.h>
 
+#include "io/carry.hpp"
 #include "io/failpoint.hpp"
 #include "io/spool_writer.hpp"
 #include "loader/copy_chunk.hpp"
@@ -23,11 +24,12 @@ SpoolLane::SpoolLane(int number, int streams, const LaneSetup& setup, WorkQueue&
       setup_(setup),
       queue_(queue),
       progress_(setup.progress.add_stream()),
-      source_(streams + number + 1, rows_from(setup)) {}
+      source_(streams + number + 1, rows_from(setup)),
+      retry_(setup.interrupt, setup.progress, &progress_) {}
 
 void SpoolLane::run() noexcept {
     try {
-        tbb::task_arena arena(2);
+        tbb::task_arena arena(io::threads_per_stream(queue_.streams()));
         while (const auto work = queue_.take_to_spool(number_)) {
             progress_.begin(work->display());
             arena.execute([&] { perform(*work); });
@@ -43,7 +45,7 @@ void SpoolLane::run() noexcept {
 void SpoolLane::perform(const Work& work) {
     try {
         read(work);
-        backoff_ = {};
+        retry_.begin_anew();
     } catch (const snapshot::SnapshotLost&) {
         throw;
     } catch (const io::Interrupted&) {
@@ -93,7 +95,7 @@ void SpoolLane::read(const Work& work) {
 
 /// Trouble with the source: again, after a while and a bounded number of times.
 void SpoolLane::answer(const Work& work, const io::Error& error) {
-    const bool again = backoff_.allows(error);
+    const bool again = retry_.allows(error);
     if (!again) queue_.end_spooling();
     queue_.not_spooled(work, WorkQueue::NotSpooled::source);
     if (setup_.interrupt.fired() || queue_.ended()) return;
@@ -101,12 +103,7 @@ void SpoolLane::answer(const Work& work, const io::Error& error) {
         spdlog::warn("{}\nno more chunks are read ahead into files", error.report());
         return;
     }
-    setup_.progress.retries.fetch_add(1);
-    const auto pause = backoff_.next_pause();
-    spdlog::warn("{}\ntrying again in {:.1f} s ({} of {})", error.report(),
-                 std::chrono::duration<double>(pause).count(), backoff_.failures(),
-                 io::Backoff::kAttempts - 1);
-    setup_.interrupt.sleep_ms(static_cast<int>(pause.count()));
+    retry_.pause(error, work.display());
 }
 
 }  // namespace pghaul::loader

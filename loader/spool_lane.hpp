@@ -4,8 +4,8 @@
 // Thread: run() is the body of the reader's thread.
 #pragma once
 
-#include "io/backoff.hpp"
 #include "io/progress.hpp"
+#include "io/retry.hpp"
 #include "loader/lane.hpp"
 #include "loader/lane_source.hpp"
 #include "loader/work_queue.hpp"
@@ -30,7 +30,7 @@ class SpoolLane {
     WorkQueue& queue_;
     io::StreamProgress& progress_;
     LaneSource source_;
-    io::Backoff backoff_;
+    io::Retry retry_;
 };
 
 }  // namespace pghaul::loader

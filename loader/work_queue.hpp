@@ -2,8 +2,9 @@
 // Longest remaining path first (copy plus indexes of a table), different tables side by side, and
 // a stream stays on its table in key order while it can, which keeps index builds cheap.
 // Where chunks go through files (spool_rules.hpp), it also hands chunks to the readers that fill
-// these, within their limit, and the files to the streams that load them: its second half,
-// work_queue_spool.cpp.
+// these, within their limit, and the files to the streams that load them.
+// work_queue.cpp keeps the state, work_queue_next.cpp chooses, work_queue_spool.cpp is about files,
+// work_queue_shared.cpp about other processes.
 // Thread: any; one mutex, held for microseconds.
 #pragma once
 
@@ -43,8 +44,8 @@ class WorkQueue {
         /// those not in it are not read.
         std::map<int, int> read_back = {};
         SpoolRules spool = {};
-        /// Of a worker, which helps a run: large tables' chunks and indexes alone, nothing that
-        /// only one may do.
+        /// Of a worker, which helps a run: chunks, groups of small tables and indexes, nothing
+        /// that only one may do.
         bool helper = false;
     };
 
@@ -61,6 +62,8 @@ class WorkQueue {
 
     /// Instead of done(): another process has claimed it (snapshot/claims.hpp).
     void elsewhere(const Work& work);
+    /// The same for some of a work's chunks: those that are left of it go on.
+    void elsewhere(const std::vector<TableChunk>& some);
     /// All that other processes have in hand, as far as it was met with.
     struct Elsewhere {
         snapshot::ChunkKeys chunks;
@@ -108,6 +111,7 @@ class WorkQueue {
     /// True once fail() or stop() was called.
     bool ended() const;
     const SpoolRules& spool_rules() const noexcept { return options_.spool; }
+    int streams() const noexcept { return options_.streams; }
 
   private:
     struct TableState {
@@ -145,6 +149,7 @@ class WorkQueue {
 
     void group_small_tables();
     void put_files_in_place();
+    static double index_cost(std::int64_t bytes);
     std::optional<Work> next_copy(StreamState& stream);
     std::optional<Work> next_filler();
     bool has_build(const TableState& table) const;
@@ -165,6 +170,7 @@ class WorkQueue {
     bool copying_over() const;
     void announce(std::unique_lock<std::mutex>& lock);
     void leave_to_the_run(TableState& table);
+    void note_elsewhere(const TableChunk& one, const std::optional<SpoolFile>& file);
     TableState& table_of(const Work& work);
     void forget_file(const SpoolFile& file);
     void stop_spooling_if_caught_up();

@@ -21,16 +21,25 @@ void WorkQueue::elsewhere(const Work& work) {
         --table.building;
         table.built_elsewhere.push_back(work.index);
     } else {
-        auto& table = table_of(work);
-        --table.copying;
+        for (const auto& one : work.chunks) note_elsewhere(one, work.spooled);
         if (work.spooled) {
             --loads_in_hand_;
         } else {
             --reads_in_hand_;
         }
-        table.elsewhere.emplace(work.chunks.front().chunk->number, work.spooled);
     }
     changed_.notify_all();
+}
+
+void WorkQueue::elsewhere(const std::vector<TableChunk>& some) {
+    const std::lock_guard guard(mutex_);
+    for (const auto& one : some) note_elsewhere(one, std::nullopt);
+}
+
+void WorkQueue::note_elsewhere(const TableChunk& one, const std::optional<SpoolFile>& file) {
+    auto& table = tables_[static_cast<std::size_t>(one.table->number)];
+    --table.copying;
+    table.elsewhere.emplace(one.chunk->number, file);
 }
 
 WorkQueue::Elsewhere WorkQueue::elsewhere() const {
@@ -59,7 +68,11 @@ std::vector<SpoolFile> WorkQueue::settle(const snapshot::ChunkStates& chunks) {
         const auto bytes = table.plan->chunks[static_cast<std::size_t>(number)].bytes;
         table.copy_left -= static_cast<double>(bytes);
         if (options_.progress != nullptr) options_.progress->loaded_bytes += bytes;
-        if (table.copied()) copied(table);
+        if (!table.copied()) continue;
+        const bool ended = chunks.finished.contains(table_number) && !table.finished;
+        table.finished = table.finished || ended;
+        copied(table);
+        if (ended) count(0, 1);
     }
     for (const auto& [table_number, number] : chunks.free) {
         auto& table = tables_[static_cast<std::size_t>(table_number)];
@@ -70,6 +83,11 @@ std::vector<SpoolFile> WorkQueue::settle(const snapshot::ChunkStates& chunks) {
         } else {
             table.unclaimed.insert(
                 std::upper_bound(table.unclaimed.begin(), table.unclaimed.end(), number), number);
+            // It was to be read back together with its group.
+            const auto pieces = options_.read_back.find(table_number);
+            if (pieces != options_.read_back.end() && !options_.helper) {
+                table.pieces = pieces->second;
+            }
         }
     }
     if (!chunks.loaded.empty() || !chunks.free.empty()) changed_.notify_all();

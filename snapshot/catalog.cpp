@@ -1,117 +1,18 @@
 #include "snapshot/catalog.hpp"
 
-#include <algorithm>
-#include <array>
 #include <map>
 #include <set>
 #include <sstream>
-#include <string_view>
 
 #include "io/error.hpp"
 #include "snapshot/catalog_sql.hpp"
 #include "snapshot/keeper_sql.hpp"
+#include "snapshot/types.hpp"
 
 namespace pghaul::snapshot {
 namespace {
 
 using io::Result;
-
-struct TypeInfo {
-    char kind = 'b';
-    Oid base = 0;
-    Oid element = 0;
-    std::string sql_name;
-    bool built_in = false;
-    std::string name;
-};
-
-// Built-in types whose binary COPY form is the same on every server of the last twenty years.
-// Left out on purpose: reg* (numbers of another catalog), money (scaled by the server's locale),
-// tsvector (lexeme order differs with the signedness of char, so ARM and x86 disagree), xml (an
-// encoding declaration rides along), composites and arrays of user types (they carry OIDs).
-// Source: the typsend functions in src/backend/utils/adt of PostgreSQL 8.4 to 18.
-constexpr std::array<std::string_view, 44> kBinarySafe = {
-    "bool",          "bytea",      "char",    "name",     "int8",    "int2",      "int4",
-    "text",          "oid",        "xid",     "cid",      "tid",     "json",      "jsonb",
-    "point",         "lseg",       "path",    "box",      "polygon", "line",      "circle",
-    "float4",        "float8",     "macaddr", "macaddr8", "inet",    "cidr",      "bpchar",
-    "varchar",       "date",       "time",    "timetz",   "uuid",    "timestamp", "timestamptz",
-    "interval",      "numeric",    "bit",     "varbit",   "pg_lsn",  "jsonpath",  "xid8",
-    "txid_snapshot", "pg_snapshot"};
-
-class Types {
-  public:
-    explicit Types(io::Connection& source) : infinite_intervals_(source.server_major() >= 17) {
-        const auto rows = source.query(kListTypes);
-        for (int row = 0; row < rows.rows(); ++row) {
-            types_[static_cast<Oid>(rows.integer(row, 0))] = {
-                rows.text(row, 1).front(),
-                static_cast<Oid>(rows.integer(row, 2)),
-                static_cast<Oid>(rows.integer(row, 3)),
-                rows.string(row, 4),
-                rows.boolean(row, 5),
-                rows.string(row, 6),
-            };
-        }
-    }
-
-    bool binary_safe(Oid oid) const {
-        const auto found = types_.find(base_of(oid));
-        if (found == types_.end()) return false;
-        const auto& type = found->second;
-        if (type.kind == 'e') return true;  // an enum travels as its label
-        if (!type.built_in) return false;
-        // From 17 on an interval may be infinite, and older servers would take the binary form of
-        // that for 178 million years. They refuse the text.
-        if (type.name == "interval" && infinite_intervals_) return false;
-        if (type.kind == 'r' || type.kind == 'm') return true;  // bounds of a built-in type
-        // Built-in element types have the same OID everywhere, and array_recv checks it.
-        if (type.element != 0 && type.name.starts_with('_')) return binary_safe(type.element);
-        return std::find(kBinarySafe.begin(), kBinarySafe.end(), type.name) != kBinarySafe.end();
-    }
-
-    /// True if two values are equal just when their texts are. Not so for numeric (1.0, 1.00),
-    /// floats (0, -0), intervals (1 day, 24 hours), bpchar, citext, …
-    bool text_tells(Oid oid) const {
-        constexpr std::array<std::string_view, 13> kTelling = {
-            "bool", "bytea", "char",    "name", "int8", "int2",     "int4",
-            "text", "oid",   "varchar", "date", "uuid", "timestamp"};
-        const auto found = types_.find(base_of(oid));
-        return found != types_.end() &&
-               (found->second.kind == 'e' ||
-                (found->second.built_in && std::find(kTelling.begin(), kTelling.end(),
-                                                     found->second.name) != kTelling.end()));
-    }
-
-    bool built_in(Oid oid) const {
-        const auto found = types_.find(base_of(oid));
-        return found != types_.end() && found->second.built_in;
-    }
-
-    std::string sql_name(Oid oid) const {
-        const auto found = types_.find(base_of(oid));
-        if (found == types_.end()) return {};
-        // format_type leaves pg_catalog out; literals are cast with it in.
-        return found->second.built_in ? "pg_catalog." + quoted_builtin(found->second.name)
-                                      : found->second.sql_name;
-    }
-
-  private:
-    static std::string quoted_builtin(const std::string& name) {
-        return name == "char" ? "\"char\"" : name;
-    }
-
-    Oid base_of(Oid oid) const {
-        for (auto found = types_.find(oid); found != types_.end() && found->second.kind == 'd';
-             found = types_.find(oid)) {
-            oid = found->second.base;
-        }
-        return oid;
-    }
-
-    bool infinite_intervals_;
-    std::map<Oid, TypeInfo> types_;
-};
 
 using TableMap = std::map<Oid, TableInfo>;
 

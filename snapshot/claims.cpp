@@ -8,29 +8,29 @@
 namespace pghaul::snapshot {
 namespace {
 
-ChunkKeys ask(io::Connection& target, const io::Query& query, const std::string& job,
-              const ChunkKeys& chunks) {
-    if (chunks.empty()) return {};
+io::Result ask(io::Connection& target, const io::Query& query, const std::string& job,
+               const ChunkKeys& chunks) {
     std::vector<std::string> tables;
     std::vector<std::string> numbers;
     for (const auto& [table, number] : chunks) {
         tables.push_back(std::to_string(table));
         numbers.push_back(std::to_string(number));
     }
-    const auto rows =
-        target.query(query, {job, io::array_literal(tables), io::array_literal(numbers)});
-    ChunkKeys found;
-    for (int row = 0; row < rows.rows(); ++row) {
-        found.emplace(static_cast<int>(rows.integer(row, 0)),
-                      static_cast<int>(rows.integer(row, 1)));
-    }
-    return found;
+    return target.query(query, {job, io::array_literal(tables), io::array_literal(numbers)});
+}
+
+std::pair<int, int> key_in(const io::Result& rows, int row) {
+    return {static_cast<int>(rows.integer(row, 0)), static_cast<int>(rows.integer(row, 1))};
 }
 
 }  // namespace
 
 ChunkKeys claim_chunks(io::Connection& target, const std::string& job, const ChunkKeys& chunks) {
-    return ask(target, kClaimChunks, job, chunks);
+    ChunkKeys claimed;
+    if (chunks.empty()) return claimed;
+    const auto rows = ask(target, kClaimChunks, job, chunks);
+    for (int row = 0; row < rows.rows(); ++row) claimed.insert(key_in(rows, row));
+    return claimed;
 }
 
 bool claim_index(io::Connection& target, const std::string& job, Oid index) {
@@ -43,10 +43,15 @@ ChunkStates look_at_chunks(io::Connection& target, const std::string& job,
     // Claimed for a moment, in which nobody else can begin one; and looked at in this order, so
     // that one which is loaded in between is seen as loaded.
     io::Transaction transaction(target);
-    states.free = ask(target, kClaimChunks, job, chunks);
+    states.free = claim_chunks(target, job, chunks);
     transaction.commit();
-    states.loaded = ask(target, kLoadedOf, job, chunks);
-    for (const auto& chunk : states.loaded) states.free.erase(chunk);
+    const auto rows = ask(target, kLoadedOf, job, chunks);
+    for (int row = 0; row < rows.rows(); ++row) {
+        const auto chunk = key_in(rows, row);
+        states.loaded.insert(chunk);
+        states.free.erase(chunk);
+        if (rows.boolean(row, 2)) states.finished.insert(chunk.first);
+    }
     return states;
 }
 

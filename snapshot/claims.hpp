@@ -28,6 +28,8 @@ bool claim_index(io::Connection& target, const std::string& job, Oid index);
 /// What has become of chunks that others had claimed.
 struct ChunkStates {
     ChunkKeys loaded;
+    /// Of their tables, by number, those that are finished too.
+    std::set<int> finished;
     /// Neither loaded nor claimed: whoever had them is gone.
     ChunkKeys free;
 };

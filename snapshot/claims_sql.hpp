@@ -18,13 +18,14 @@ inline constexpr io::Query kClaimChunks{"claim_chunks", R"sql(
        for update of c skip locked
 )sql"};
 
-/// The same parameters. Rows: those that are loaded.
+/// The same parameters. Rows: those that are loaded, and whether their table is finished.
 inline constexpr io::Query kLoadedOf{"loaded_of", R"sql(
-    select c.table_number, c.number
+    select c.table_number, c.number, t.finished_at is not null
       from unnest($2::pg_catalog.int4[], $3::pg_catalog.int4[]) as u(table_number, number)
       join pghaul.chunk as c on c.job = $1
                             and c.table_number = u.table_number
                             and c.number = u.number
+      join pghaul.table_plan as t on t.job = c.job and t.number = c.table_number
      where c.loaded_at is not null
 )sql"};
 

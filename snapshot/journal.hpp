@@ -2,7 +2,8 @@
 // pghaul of the target; nothing local is ever the truth (invariant 3).
 // A Journal that is locked proves that this process alone runs the job. If its session is lost it
 // takes the lock again or fails; it never goes on without it.
-// Thread: the run's main thread; lanes use the free functions on their own connections.
+// Not for: the marks that streams write on connections of their own (marks.hpp).
+// journal_plan.cpp has what is about the plan. Thread: the run's main thread.
 #pragma once
 
 #include <chrono>
@@ -11,11 +12,12 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "io/connection.hpp"
-#include "io/row_hash.hpp"
+#include "snapshot/marks.hpp"
 #include "snapshot/phase.hpp"
 #include "snapshot/plan.hpp"
 
@@ -76,25 +78,9 @@ struct Step {
     double seconds = 0;
 };
 
-/// How sure it is that a table holds on the target what was sent.
-enum class Proof {
-    none,         // not looked at yet
-    unwanted,     // --verify none
-    read_back,    // what was loaded was read again, with the sums of what was sent
-    compared,     // rows of both servers were compared
-    differences,  // found, and not mended yet
-};
-
 struct Problem {
     std::string subject;
     std::string message;
-};
-
-/// What a mark needs to say whose it is; copied into every lane.
-struct JobTicket {
-    std::string job;
-    std::int64_t run = 0;
-    int snapshot = 0;
 };
 
 class Journal {
@@ -114,7 +100,8 @@ class Journal {
     void lock();
     /// record.job_id: empty for a new one.
     void insert(const JobRecord& record);
-    /// Begins a run: from here on, marks of earlier runs fail. Returns its number.
+    /// Begins a run: from here on, marks of earlier runs fail. Returns its number. Brings a journal
+    /// of an earlier version up to date.
     std::int64_t begin_run(const std::string& runner, const std::string& version);
 
     /// Throws: std::logic_error if it would move backwards (invariant 9).
@@ -140,10 +127,10 @@ class Journal {
     std::string delta_from();
     /// Tables (numbers) with chunks of more than one snapshot (invariant 5).
     std::set<int> mixed_tables();
-    /// pause: nullopt takes the mark away.
     /// By table number.
     std::map<int, Proof> proofs();
     void mark_proof(const std::vector<int>& tables, Proof proof);
+    /// pause: nullopt takes the mark away.
     void mark_cutover(std::optional<std::chrono::milliseconds> pause);
     void add_step(const std::string& step, double seconds, bool finished);
     std::map<std::string, Step> steps();
@@ -176,29 +163,6 @@ class Journal {
     std::int64_t run_ = 0;
     Phase phase_ = Phase::created;
 };
-
-/// Marks a chunk as loaded, in the caller's transaction. Throws: io::Error (stopped) if another
-/// run has taken the job over.
-/// sum: of the rows as they were sent.
-void mark_loaded(io::Connection& target, const JobTicket& ticket, int table, int chunk,
-                 const io::RowSum& sum, std::int64_t bytes);
-void mark_objects_loaded(io::Connection& target, const JobTicket& ticket, int number,
-                         std::int64_t bytes);
-/// Settles a commit whose answer was lost (invariant 8). Requires: a fresh connection.
-bool is_loaded(io::Connection& target, const std::string& job, int table, int chunk);
-bool objects_are_loaded(io::Connection& target, const std::string& job, int number);
-/// Notes that every change up to this snapshot is applied, in the transaction that applies them.
-/// Throws: io::Error (stopped) if another run has taken the job over.
-void mark_window(io::Connection& target, const JobTicket& ticket, const std::string& to,
-                 std::int64_t delta_rows);
-void mark_finished(io::Connection& target, const std::string& job, int table);
-void mark_proof(io::Connection& target, const std::string& job, const std::vector<int>& tables,
-                Proof proof);
-/// The sum over all chunks of a loaded table.
-io::RowSum sent_rows(io::Connection& target, const std::string& job, int table);
-/// Notes how far a step has come, in the caller's transaction.
-void mark_step(io::Connection& target, const std::string& job, const std::string& step,
-               std::int64_t entries_done, bool finished);
 
 /// Ends sessions "pghaul/<job>/<role>…" of this user that a killed run (or a lost connection) left
 /// in this database, and waits until they are gone. role: empty for all but the caller's own.

@@ -89,6 +89,46 @@ inline constexpr io::Query kCreateJournal{"create_journal", R"sql(
         noted_at  timestamptz not null default pg_catalog.clock_timestamp(),
         primary key (job, subject)
     );
+    create table if not exists pghaul.spool (
+        job          text not null references pghaul.job on delete cascade,
+        host         text not null,
+        base         text not null,
+        limit_bytes  bigint not null,
+        noted_at     timestamptz not null default pg_catalog.clock_timestamp(),
+        primary key (job, host, base)
+    );
+)sql"};
+
+/// What journals of the first versions lack. It takes locks only where something is missing; other
+/// jobs may be at work in the same journal. A new column is added here, not above.
+inline constexpr io::Query kUpgradeJournal{"upgrade_journal", R"sql(
+    do $$
+    begin
+        if pg_catalog.to_regclass('pghaul.hazard') is null then
+            alter table pghaul.job
+                add column if not exists source_version text,
+                add column if not exists windows bigint not null default 0;
+            alter table pghaul.table_plan
+                add column if not exists proof_at timestamptz;
+            alter table pghaul.chunk
+                add column if not exists begun_at timestamptz,
+                add column if not exists backend integer;
+            alter table pghaul.large_object_chunk
+                add column if not exists begun_at timestamptz,
+                add column if not exists backend integer;
+            create table if not exists pghaul.hazard (
+                job       text not null references pghaul.job on delete cascade,
+                topic     text not null,
+                number    integer not null,
+                weight    text not null,
+                message   text not null,
+                fix       text not null,
+                noted_at  timestamptz not null default pg_catalog.clock_timestamp(),
+                primary key (job, topic, number)
+            );
+        end if;
+    end
+    $$
 )sql"};
 
 inline constexpr io::Query kJournalExists{"journal_exists", R"sql(
@@ -175,24 +215,6 @@ inline constexpr io::Query kSetPhase{"set_phase", R"sql(
        and run = $2::pg_catalog.int8
 )sql"};
 
-/// $1 job. Forgets all that was planned and loaded, for a copy that starts again.
-/// $1 job, $2 run, $3 plan, $4 archive in hex.
-/// $1 job, $2 run, $3 plan.
-/// $1 job, $2 numbers, $3 names, $4 bytes, $5 plans.
-/// $1 job, $2 table numbers, $3 chunk numbers, $4 bytes.
-/// $1 job, $2 numbers, $3 objects.
-/// Rows: table number, chunk number of every loaded chunk.
-/// $1 job, $2 run, $3 table, $4 chunk, $5 snapshot, $6 rows, $7 bytes, $8 sum of the rows' hashes.
-/// Runs in the transaction that loads the rows. Affects no row if another run has taken the job
-/// over.
-/// $1 job, $2 run, $3 number, $4 snapshot, $5 bytes.
-/// $1 job, $2 table, $3 chunk.
-/// $1 job, $2 number.
-/// $1 job. One row: chunks not loaded, of tables and of large objects together.
-/// $1 job, $2 table.
-/// $1 job, $2 numbers of tables, $3 how they were proven (see Proof).
-/// $1 job. Rows: table number, how it was proven; empty for not yet.
-/// $1 job, $2 table number. Rows: rows and the sum of their hashes, of each chunk.
 /// $1 job, $2 snapshot.
 inline constexpr io::Query kAddSnapshot{"add_snapshot", R"sql(
     insert into pghaul.snapshot (job, number, snapshot)
@@ -226,7 +248,8 @@ inline constexpr io::Query kMarkWindow{"mark_window", R"sql(
     update pghaul.job
        set delta_from = $3,
            delta_at = pg_catalog.clock_timestamp(),
-           delta_rows = delta_rows + $4::pg_catalog.int8
+           delta_rows = delta_rows + $4::pg_catalog.int8,
+           windows = windows + 1
      where job = $1
        and run = $2::pg_catalog.int8
 )sql"};
@@ -240,7 +263,6 @@ inline constexpr io::Query kMarkCutover{"mark_cutover", R"sql(
        and run = $2::pg_catalog.int8
 )sql"};
 
-/// $1 job. Rows: tables whose chunks were read in more than one snapshot.
 /// $1 job, $2 step, $3 seconds, $4 finished.
 inline constexpr io::Query kAddStep{"add_step", R"sql(
     insert into pghaul.step as s (job, step, seconds, finished_at)
@@ -317,7 +339,6 @@ inline constexpr io::Query kTotals{"totals", R"sql(
      where c.job = $1
 )sql"};
 
-/// $1 job. Rows: tables begun but not whole: name, chunks loaded, chunks.
 /// $1 job.
 inline constexpr io::Query kDeleteJob{"delete_job", R"sql(
     delete from pghaul.job where job = $1

@@ -1,14 +1,13 @@
 #include "loader/verify/readers.hpp"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <atomic>
 #include <exception>
 #include <mutex>
 #include <thread>
 
-#include "io/backoff.hpp"
+#include "io/retry.hpp"
 #include "loader/verify/brief_lock.hpp"
 #include "loader/verify/verify_sql.hpp"
 #include "snapshot/held_snapshot.hpp"
@@ -121,9 +120,9 @@ bool Readers::with_source(const snapshot::TableInfo& table,
 }
 
 void Readers::perform_with_retry(Reader& reader, const ReadItem& item) {
-    for (io::Backoff backoff;;) {
+    reader.progress.begin(fmt::format("{}: {}", name_of(reader.side), item.display));
+    for (io::Retry retry(setup_.interrupt, setup_.progress, &reader.progress);;) {
         try {
-            reader.progress.begin(fmt::format("{}: {}", name_of(reader.side), item.display));
             perform(reader, item);
             return;
         } catch (const snapshot::SnapshotLost&) {
@@ -133,14 +132,7 @@ void Readers::perform_with_retry(Reader& reader, const ReadItem& item) {
             error.context(fmt::format("{} on the {}", item.display, name_of(reader.side)));
             // What was lost with a borrowed session is its owner's to mend.
             if (reader.borrowed != nullptr) throw;
-            if (setup_.interrupt.fired() || !backoff.allows(error)) throw;
-            setup_.progress.retries.fetch_add(1);
-            const auto pause = backoff.next_pause();
-            spdlog::warn("{}\ntrying again in {:.1f} s ({} of {})", error.report(),
-                         std::chrono::duration<double>(pause).count(), backoff.failures(),
-                         io::Backoff::kAttempts - 1);
-            reader.progress.begin("waiting to retry: " + item.display);
-            setup_.interrupt.sleep_ms(static_cast<int>(pause.count()));
+            retry.pause_or_rethrow(error, item.display);
         }
     }
 }

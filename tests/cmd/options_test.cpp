@@ -171,6 +171,8 @@ TEST(Options, AreAllBound) {
     EXPECT_EQ(options.log_level, "debug");
     EXPECT_TRUE(run_with({"--restart-copy"}).restart_copy);
     EXPECT_TRUE(parse({"status", "--target", "x", "--watch"})->watch);
+    EXPECT_EQ(parse({"report", "--target", "x"})->command, Command::report);
+    EXPECT_EQ(parse({"report", "--target", "x", "--output", "y"})->output, "y");
     const auto verify = parse({"verify", "--source", "a", "--target", "b", "-j", "3", "--sample",
                                "2.5", "--seed", "18446744073709551615", "-t", "c"});
     EXPECT_EQ(verify->command, Command::verify);
@@ -229,6 +231,7 @@ TEST(Options, RefuseWhatTheyDoNotKnow) {
              {"export", "d"},
              {"export", "d", "--source", "a", "--target", "b"},
              {"export", "d", "--source", "a", "--source-is-quiet"},
+             {"export", "d", "--source", "a", "--no-capture", "--max-runtime", "1h"},
              {"import", "d"},
              {"import", "--target", "b"},
              {"import", "d", "--target", "b", "--verify", "full"},
@@ -251,6 +254,15 @@ TEST(Files, HaveAFolderAndOneServer) {
     EXPECT_EQ(from->command, Command::import_image);
     EXPECT_EQ(from->folder, "/disk/shop");
     EXPECT_EQ(from->job, "") << "the export says which";
+}
+
+TEST(Files, AreWrittenAndReadInTimeWindows) {
+    const auto to = parse({"export", "/disk", "--source", "shop", "--max-runtime", "5h",
+                           "--source-via", "ssh dbhost pghaul agent"});
+    EXPECT_EQ(to->max_runtime, std::chrono::hours(5));
+    EXPECT_EQ(to->source_via, "ssh dbhost pghaul agent");
+    const auto from = parse({"import", "/disk", "--target", "shop", "--stop-at", "06:00"});
+    EXPECT_TRUE(from->deadline(std::chrono::system_clock::now()).has_value());
 }
 
 class ConfigFile : public testing::Test {
@@ -358,6 +370,8 @@ TEST(Help, ListsEveryOptionOfEveryCommand) {
         {"schema", "exclude-schema", "table", "exclude-table", "jobs", "sample", "seed", "repair"});
     auto status = common;
     status.insert("watch");
+    auto report = common;
+    report.insert("output");
     auto worker = common;
     worker.insert({"jobs", "source-via", "toast-compression", "max-runtime", "stop-at"});
     auto drop = common;
@@ -365,14 +379,14 @@ TEST(Help, ListsEveryOptionOfEveryCommand) {
     auto to_files = common;
     to_files.erase("target");
     to_files.insert({"schema", "exclude-schema", "table", "exclude-table", "jobs", "chunk-size",
-                     "no-capture", "source-is-quiet"});
+                     "no-capture", "source-is-quiet", "source-via", "max-runtime", "stop-at"});
     auto from_files = common;
     from_files.erase("source");
-    from_files.insert({"jobs", "no-owner", "no-privileges", "verify"});
+    from_files.insert({"jobs", "no-owner", "no-privileges", "verify", "max-runtime", "stop-at"});
     const std::vector<std::pair<std::string, std::set<std::string>>> contract = {
-        {"plan", plan},       {"run", run},           {"follow", follow}, {"cutover", cutover},
-        {"verify", verify},   {"status", status},     {"drop", drop},     {"worker", worker},
-        {"export", to_files}, {"import", from_files}, {"agent", {"help"}}};
+        {"plan", plan},     {"run", run},         {"follow", follow},     {"cutover", cutover},
+        {"verify", verify}, {"status", status},   {"report", report},     {"drop", drop},
+        {"worker", worker}, {"export", to_files}, {"import", from_files}, {"agent", {"help"}}};
     for (const auto& [command, names] : contract) {
         const auto result = pghaul({command, "--help"});
         EXPECT_EQ(result.exit_code, 0) << command;
@@ -385,8 +399,8 @@ TEST(Help, ListsCommandsAndExitCodes) {
     const auto result = pghaul({"--help"});
     EXPECT_EQ(result.exit_code, 0);
     for (const auto* text :
-         {"plan", "run", "follow", "cutover", "verify", "status", "drop", "agent", "export",
-          "import", "0 done", "1 failed", "2 usage", "3 plan says no-go",
+         {"plan", "run", "follow", "cutover", "verify", "status", "report", "drop", "agent",
+          "export", "import", "0 done", "1 failed", "2 usage", "3 plan says no-go",
           "4 verify found differences", "75 stopped early"}) {
         EXPECT_NE(result.out.find(text), std::string::npos) << text;
     }

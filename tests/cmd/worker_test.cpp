@@ -50,8 +50,8 @@ TEST_F(WorkerTest, LoadsAndIndexesWhatTheRunHasNotInHand) {
     ASSERT_TRUE(gate.reached());
     ChildProcess worker(worker_argv(pair));
     ChildProcess other(worker_argv(pair));
-    // The run's only stream stands before the gate, with one chunk; small tables are its own.
-    ASSERT_TRUE(eventually([&] { return all_loaded_but(pair, 2); }));
+    // The run's only stream stands before the gate, with one chunk.
+    ASSERT_TRUE(eventually([&] { return all_loaded_but(pair, 1); }));
     EXPECT_TRUE(eventually([&] {
         return pair.target_sql("select to_regclass('public.free_pad') is not null;") == "t";
     })) << "the free table's index can be built";
@@ -86,7 +86,7 @@ TEST_F(WorkerTest, ThatIsKilledLeavesItsChunkToTheRun) {
     const auto held = pair.target_sql(
         "select pid from pg_locks where locktype = 'advisory' and objid = 4711 and not granted;");
     ChildProcess worker(worker_argv(pair));
-    ASSERT_TRUE(eventually([&] { return all_loaded_but(pair, 2); }));
+    ASSERT_TRUE(eventually([&] { return all_loaded_but(pair, 1); }));
     // The run's session is lost, so its chunk is free: the worker, which looks for work, takes it.
     pair.target_sql("select pg_terminate_backend(" + held + ");");
     ASSERT_TRUE(gate.reached());
@@ -99,13 +99,81 @@ TEST_F(WorkerTest, ThatIsKilledLeavesItsChunkToTheRun) {
     EXPECT_TRUE(equal(pair, true));
 }
 
+/// Many small tables with all that is made in their rows' transaction.
+std::string small_tables(int count) {
+    return "do $$ begin for i in 1.." + std::to_string(count) +
+           " loop execute format('create table small_%s (id int primary key, pad text unique)', "
+           "i); execute format('insert into small_%s select g, g::text from generate_series(1, "
+           "%s) g', i, i % 50); end loop; end $$; analyze;";
+}
+
+TEST_F(WorkerTest, LoadsSmallTablesInGroupsAndFinishesAndProvesThem) {
+    const auto pair = fresh_pair(gated_table(40000) + small_tables(200));
+    Gate gate(pair);
+    ChildProcess run(run_argv(pair, {kInChunks, "-j", "1"}));
+    ASSERT_TRUE(gate.reached());
+    ChildProcess worker(worker_argv(pair));
+    ChildProcess other(worker_argv(pair));
+    ASSERT_TRUE(eventually([&] { return all_loaded_but(pair, 1); }));
+    EXPECT_EQ(pair.target_sql("select count(*), min(proof) from pghaul.table_plan "
+                              "where table_name like '%small%' and finished_at is not null;"),
+              "200|read back");
+    gate.open();
+    const auto ended = run.wait(60s);
+    ASSERT_TRUE(ended);
+    EXPECT_TRUE(exited(*ended, 0));
+    EXPECT_EQ(ended->err.find("trying again"), std::string::npos) << ended->err;
+    EXPECT_TRUE(equal(pair, true));
+    EXPECT_EQ(pair.target_sql("select string_agg(distinct proof, ',') from pghaul.table_plan;"),
+              "read back");
+}
+
+TEST_F(WorkerTest, SharesGroupsWithTheRunsOwnStreams) {
+    const auto pair = fresh_pair(gated_table(40000) + small_tables(600));
+    Gate gate(pair);
+    ChildProcess run(run_argv(pair, {kInChunks, "-j", "3"}));
+    ASSERT_TRUE(gate.reached());
+    ChildProcess worker(worker_argv(pair, {"-j", "3"}));
+    ChildProcess other(worker_argv(pair, {"-j", "3"}));
+    gate.open();
+    const auto ended = run.wait(90s);
+    ASSERT_TRUE(ended);
+    EXPECT_TRUE(exited(*ended, 0));
+    for (auto* one : {&worker, &other}) {
+        const auto helped = one->wait(20s);
+        ASSERT_TRUE(helped);
+        EXPECT_TRUE(helped->exit_code == 0 || exited(*helped, 75));
+    }
+    EXPECT_TRUE(equal(pair, true));
+    EXPECT_EQ(pair.target_sql("select string_agg(distinct proof, ',') from pghaul.table_plan;"),
+              "read back");
+}
+
+TEST_F(WorkerTest, ThatIsKilledInAGroupLeavesAllOfItToTheRun) {
+    const auto pair = fresh_pair(gated_table(40000) + small_tables(200));
+    Gate gate(pair);
+    ChildProcess run(run_argv(pair, {kInChunks, "-j", "1"}));
+    ASSERT_TRUE(gate.reached());
+    ChildProcess worker(worker_argv(pair), {{"PGHAUL_FAILPOINTS", "copy_after_read=kill@90"}});
+    const auto dead = worker.wait(60s);
+    ASSERT_TRUE(dead);
+    EXPECT_EQ(dead->signal, SIGKILL);
+    gate.open();
+    const auto ended = run.wait(60s);
+    ASSERT_TRUE(ended);
+    EXPECT_TRUE(exited(*ended, 0));
+    EXPECT_TRUE(equal(pair, true));
+    EXPECT_EQ(pair.target_sql("select string_agg(distinct proof, ',') from pghaul.table_plan;"),
+              "read back");
+}
+
 TEST_F(WorkerTest, OfARunThatIsKilledEndsAndTheNextRunFinishes) {
     const auto pair = fresh_pair(tables());
     Gate gate(pair);
     ChildProcess run(run_argv(pair, {kInChunks, "-j", "1"}));
     ASSERT_TRUE(gate.reached());
     ChildProcess worker(worker_argv(pair));
-    ASSERT_TRUE(eventually([&] { return all_loaded_but(pair, 2); }));
+    ASSERT_TRUE(eventually([&] { return all_loaded_but(pair, 1); }));
     run.kill(SIGKILL);
     ASSERT_TRUE(run.wait(5s));
     gate.open();

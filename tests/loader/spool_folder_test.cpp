@@ -75,6 +75,17 @@ TEST_F(SpoolFolderTest, SaysWhyItCannotBeMade) {
     }
 }
 
+TEST_F(SpoolFolderTest, TellsWhatItHolds) {
+    ASSERT_TRUE(folder_.held());
+    EXPECT_EQ(folder_.held()->files, 0) << "it is not there yet";
+    seal(folder_, 0, 1, "10:20:");
+    seal(folder_, 1, 1, "10:20:");
+    EXPECT_EQ(folder_.held()->files, 2);
+    EXPECT_EQ(folder_.held()->bytes, 2 * 192);
+    folder_.remove();
+    EXPECT_EQ(folder_.held()->files, 0);
+}
+
 TEST_F(SpoolFolderTest, GivesBackTheFilesWhoseRowsAreStillToBeLoaded) {
     for (int number = 0; number < 3; ++number) seal(folder_, number, 1, "10:20:");
     seal(folder_, 3, 2, "15:30:");

@@ -348,14 +348,14 @@ TEST(SharedWork, ComesBackFromAProcessThatDiedAndIsSeenWhenItIsLoaded) {
     auto second = queue.take(0);
     EXPECT_EQ(said(second), "t0.1");
     EXPECT_EQ(queue.elsewhere().chunks, (snapshot::ChunkKeys{{0, 0}}));
-    queue.settle({.loaded = {}, .free = {{0, 0}}});
+    queue.settle({.loaded = {}, .finished = {}, .free = {{0, 0}}});
     EXPECT_TRUE(queue.elsewhere().empty());
     queue.done(0, *second);
     first = queue.take(0);
     EXPECT_EQ(said(first), "t0.0") << "nobody else has it any more";
     queue.elsewhere(*first);
     EXPECT_FALSE(queue.all_copied());
-    queue.settle({.loaded = {{0, 0}}, .free = {}});
+    queue.settle({.loaded = {{0, 0}}, .finished = {}, .free = {}});
     EXPECT_EQ(said(queue.take(0)), "release");
     EXPECT_TRUE(queue.all_copied());
 }
@@ -383,7 +383,88 @@ TEST(SharedWork, OfAnIndexHoldsUpItsTablesEnd) {
     EXPECT_EQ(said(queue.take(0)), "finish t0");
 }
 
-TEST(SharedWork, LeavesAWorkerLargeTablesAndTheirIndexesAlone) {
+/// Two groups of small tables, t0 to t63 and t64 to t65.
+Plan two_groups() {
+    Plan plan;
+    for (int i = 0; i < 66; ++i) plan.tables.push_back(queue_table(i, 1, 8192, {8192}));
+    return plan;
+}
+
+TEST(SharedWork, OfAGroupIsLeftToWhoeverHasItAndTheRestGoesOn) {
+    const auto plan = two_groups();
+    io::RunProgress progress;
+    auto options = streams(1);
+    options.progress = &progress;
+    for (int i = 0; i < 66; ++i) options.read_back[i] = 1;
+    WorkQueue queue(plan, {}, {}, options);
+    auto big = queue.take(0);
+    ASSERT_EQ(big->chunks.size(), 64U);
+    queue.done(0, *big);
+    auto group = queue.take(0);
+    ASSERT_EQ(said(group), "t64.0+t65.0");
+    // Another process has t64.
+    queue.elsewhere(std::vector<TableChunk>{group->chunks.front()});
+    group->chunks.erase(group->chunks.begin());
+    EXPECT_EQ(queue.elsewhere().chunks, (snapshot::ChunkKeys{{64, 0}}));
+    queue.done(0, *group);
+    EXPECT_FALSE(queue.all_copied());
+    EXPECT_EQ(progress.tables_finished, 65);
+    queue.settle({.loaded = {{64, 0}}, .finished = {64}, .free = {}});
+    EXPECT_EQ(said(queue.take(0)), "release") << "it has been read back and finished there";
+    EXPECT_TRUE(queue.all_copied());
+    EXPECT_EQ(progress.tables_finished, 66);
+    EXPECT_EQ(progress.tables_loaded, 66);
+}
+
+TEST(SharedWork, OfAGroupThatIsLoadedButNotFinishedIsFinishedHere) {
+    const auto plan = two_groups();
+    WorkQueue queue(plan, {}, {}, streams(1));
+    queue.done(0, *queue.take(0));
+    const auto group = queue.take(0);
+    queue.elsewhere(*group);
+    queue.settle({.loaded = {{64, 0}, {65, 0}}, .finished = {65}, .free = {}});
+    queue.done(0, *queue.take(0));  // release
+    const auto end = queue.take(0);
+    EXPECT_EQ(said(end), "finish t64");
+    queue.done(0, *end);
+    EXPECT_EQ(said(queue.take(0)), "end");
+    EXPECT_TRUE(queue.all_done());
+}
+
+TEST(SharedWork, OfAGroupComesBackWithAllThatWasToBeDoneWithIt) {
+    const auto plan = two_groups();
+    auto options = streams(1);
+    for (int i = 0; i < 66; ++i) options.read_back[i] = 1;
+    WorkQueue queue(plan, {}, {}, options);
+    queue.done(0, *queue.take(0));
+    queue.elsewhere(*queue.take(0));
+    queue.settle({.loaded = {{65, 0}}, .finished = {65}, .free = {{64, 0}}});
+    std::vector<std::string> all;
+    while (const auto work = queue.take(0)) {
+        all.push_back(said(work));
+        queue.done(0, *work);
+    }
+    EXPECT_EQ(all, (std::vector<std::string>{"t64.0", "release", "read t64.0", "finish t64"}));
+    EXPECT_TRUE(queue.all_done());
+}
+
+TEST(SharedWork, GivesAWorkerGroupsFromTheOtherEnd) {
+    const auto plan = two_groups();
+    auto options = streams(1);
+    options.helper = true;
+    options.read_back = {{64, 1}, {65, 1}};
+    WorkQueue queue(plan, {}, {5}, options);
+    const auto last = queue.take(0);
+    EXPECT_EQ(said(last), "t64.0+t65.0");
+    EXPECT_TRUE(last->finish_too);
+    EXPECT_TRUE(last->read_back_too);
+    queue.done(0, *last);
+    const auto first = queue.take(0);
+    EXPECT_EQ(first->chunks.size(), 63U) << "one is finished";
+    EXPECT_FALSE(first->read_back_too);
+}
+
+TEST(SharedWork, LeavesAWorkerAllButLargeObjectsAndTheEndsOfLargeTables) {
     Plan plan;
     plan.tables.push_back(queue_table(0, 2, 20 * kMegabyte, {8 * kMegabyte}));
     plan.tables.push_back(queue_table(1, 1, 8192, {8192}));
@@ -396,7 +477,7 @@ TEST(SharedWork, LeavesAWorkerLargeTablesAndTheirIndexesAlone) {
         all.push_back(said(work));
         queue.done(0, *work);
     }
-    EXPECT_EQ(all, (std::vector<std::string>{"t0.0", "t0.1", "release", "index i100000"}));
+    EXPECT_EQ(all, (std::vector<std::string>{"t0.0", "t0.1", "index i100000", "t1.0", "release"}));
 }
 
 TEST(WorkDisplay, NamesTableRangeAndObject) {

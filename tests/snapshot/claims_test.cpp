@@ -52,6 +52,20 @@ TEST_F(Claims, WhatIsLoadedCanNotBeClaimedAndIsSeen) {
     EXPECT_TRUE(claim_chunks(*one_, "job", {{0, 1}}).empty());
 }
 
+TEST_F(Claims, OfATableThatIsFinishedTooAreSeenSo) {
+    {
+        io::Transaction transaction(*one_);
+        EXPECT_EQ(claim_chunks(*one_, "job", {{0, 0}, {1, 0}}), (ChunkKeys{{0, 0}, {1, 0}}));
+        mark_loaded(*one_, {"job", journal_->run(), 1}, 0, 0, {}, 10);
+        mark_loaded(*one_, {"job", journal_->run(), 1}, 1, 0, {}, 10);
+        mark_finished(*one_, "job", 1);
+        EXPECT_TRUE(states().finished.empty());
+        transaction.commit();
+    }
+    EXPECT_EQ(states().loaded, (ChunkKeys{{0, 0}, {1, 0}}));
+    EXPECT_EQ(states().finished, std::set<int>{1});
+}
+
 TEST_F(Claims, OfASessionThatDiesAreFree) {
     one_->execute({"begin", "begin"});
     EXPECT_EQ(claim_chunks(*one_, "job", {{0, 1}}), (ChunkKeys{{0, 1}}));

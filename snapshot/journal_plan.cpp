@@ -1,0 +1,170 @@
+// The part of the journal that says what is planned and how much of it is there.
+#include "io/transaction.hpp"
+#include "snapshot/journal.hpp"
+#include "snapshot/journal_sql.hpp"
+#include "snapshot/plan_sql.hpp"
+
+namespace pghaul::snapshot {
+namespace {
+
+std::string hex(const std::string& bytes) {
+    constexpr const char* kDigits = "0123456789abcdef";
+    std::string text;
+    text.reserve(bytes.size() * 2);
+    for (const char c : bytes) {
+        const auto byte = static_cast<unsigned char>(c);
+        text += kDigits[byte >> 4];
+        text += kDigits[byte & 15];
+    }
+    return text;
+}
+
+std::string unhex(std::string_view text) {
+    const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
+    std::string bytes;
+    bytes.reserve(text.size() / 2);
+    for (std::size_t i = 0; i + 1 < text.size(); i += 2) {
+        bytes += static_cast<char>(digit(text[i]) * 16 + digit(text[i + 1]));
+    }
+    return bytes;
+}
+
+/// Collects the columns of an insert from unnest().
+class ArrayParam {
+  public:
+    void add(const std::string& value) { values_.push_back(value); }
+    void add(std::int64_t value) { values_.push_back(std::to_string(value)); }
+    std::string text() const { return io::array_literal(values_); }
+
+  private:
+    std::vector<std::string> values_;
+};
+
+}  // namespace
+
+void Journal::forget_plan() {
+    io::Transaction transaction(connection());
+    connection().query(kForgetPlan, {job_});
+    connection().query(kSetPhase,
+                       {job_, std::to_string(run_), std::string(name_of(Phase::schema))});
+    transaction.commit();
+    phase_ = Phase::schema;
+}
+
+void Journal::insert_tables(io::Connection& target, const Plan& plan, int first) {
+    ArrayParam numbers, names, bytes, plans, chunk_tables, chunk_numbers, chunk_bytes;
+    for (const auto& table : plan.tables) {
+        if (table.number < first) continue;
+        numbers.add(table.number);
+        names.add(table.info.display());
+        bytes.add(table.info.bytes());
+        plans.add(to_json(table));
+        for (const auto& chunk : table.chunks) {
+            chunk_tables.add(table.number);
+            chunk_numbers.add(chunk.number);
+            chunk_bytes.add(chunk.bytes);
+        }
+    }
+    target.query(kInsertTablePlans,
+                 {job_, numbers.text(), names.text(), bytes.text(), plans.text()});
+    target.query(kInsertChunks,
+                 {job_, chunk_tables.text(), chunk_numbers.text(), chunk_bytes.text()});
+}
+
+void Journal::add_tables(io::Connection& target, const Plan& plan, int first_new) {
+    insert_tables(target, plan, first_new);
+    const auto stored =
+        target.query(kReplacePlan, {job_, std::to_string(run_), to_json_without_tables(plan)});
+    if (stored.affected() != 1) throw_taken_over(job_);
+}
+
+void Journal::store_plan(const Plan& plan, const std::string& schema_archive) {
+    ArrayParam object_numbers, objects;
+    for (const auto& chunk : plan.large_objects) {
+        object_numbers.add(chunk.number);
+        objects.add(chunk.objects);
+    }
+    auto& target = connection();
+    io::Transaction transaction(target);
+    target.query(kForgetPlan, {job_});
+    insert_tables(target, plan, 0);
+    target.query(kInsertObjectChunks, {job_, object_numbers.text(), objects.text()});
+    const auto stored = target.query(
+        kStorePlan,
+        {job_, std::to_string(run_), to_json_without_tables(plan), hex(schema_archive)});
+    if (stored.affected() != 1) throw_taken_over(job_);
+    transaction.commit();
+}
+
+Plan Journal::read_plan() {
+    Plan plan = plan_from_json_without_tables(query(kReadPlan, {job_}).string(0, 0));
+    const auto rows = query(kReadTablePlans, {job_});
+    for (int row = 0; row < rows.rows(); ++row) {
+        plan.tables.push_back(table_plan_from_json(rows.string(row, 0)));
+    }
+    return plan;
+}
+
+Plan Journal::read_plan_if_any() {
+    return query(kReadPlan, {job_}).is_null(0, 0) ? Plan() : read_plan();
+}
+
+std::string Journal::read_archive() { return unhex(query(kReadArchive, {job_}).text(0, 0)); }
+
+std::set<int> Journal::finished_tables() {
+    const auto rows = query(kReadTablePlans, {job_});
+    std::set<int> finished;
+    for (int row = 0; row < rows.rows(); ++row) {
+        if (rows.boolean(row, 1)) finished.insert(row);
+    }
+    return finished;
+}
+
+LoadedChunks Journal::loaded() {
+    LoadedChunks loaded;
+    const auto rows = query(kReadLoaded, {job_});
+    for (int row = 0; row < rows.rows(); ++row) {
+        loaded.tables.emplace(rows.integer(row, 0), rows.integer(row, 1));
+    }
+    const auto objects = query(kReadLoadedObjects, {job_});
+    for (int row = 0; row < objects.rows(); ++row) {
+        loaded.large_objects.insert(static_cast<int>(objects.integer(row, 0)));
+    }
+    return loaded;
+}
+
+std::int64_t Journal::missing_chunks() { return query(kCountMissing, {job_}).integer(0, 0); }
+
+std::set<int> Journal::mixed_tables() {
+    const auto rows = query(kMixedTables, {job_});
+    std::set<int> tables;
+    for (int row = 0; row < rows.rows(); ++row) {
+        tables.insert(static_cast<int>(rows.integer(row, 0)));
+    }
+    return tables;
+}
+
+std::vector<std::pair<std::string, std::string>> Journal::partly_loaded() {
+    const auto rows = query(kPartlyLoaded, {job_});
+    std::vector<std::pair<std::string, std::string>> tables;
+    for (int row = 0; row < rows.rows(); ++row) {
+        tables.emplace_back(rows.string(row, 0),
+                            rows.string(row, 1) + " of " + rows.string(row, 2) + " chunks");
+    }
+    return tables;
+}
+
+std::map<int, Proof> Journal::proofs() {
+    const auto rows = query(kReadProofs, {job_});
+    std::map<int, Proof> proofs;
+    for (int row = 0; row < rows.rows(); ++row) {
+        proofs[static_cast<int>(rows.integer(row, 0))] = proof_from_name(rows.text(row, 1));
+    }
+    return proofs;
+}
+
+void Journal::mark_proof(const std::vector<int>& tables, Proof proof) {
+    snapshot::mark_proof(connection(), job_, tables, proof);
+}
+
+}  // namespace pghaul::snapshot
