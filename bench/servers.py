@@ -1,4 +1,4 @@
-"""What the measuring programs here share: throwaway servers, what a command costs, and where its figures go.
+"""What the measuring programs here share: throwaway servers, and where figures go (what a command costs: costs.py).
 
 Servers run on this machine with the settings below and defaults otherwise (fsync and autovacuum on).
 """
@@ -21,15 +21,15 @@ import sys
 import tempfile
 import time
 
+from costs import BIN, TICK_S, cpu_ticks, processes
+
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
-BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
 DATABASE = "bench"
 SETTINGS = {
     "shared_buffers": "512MB",
     "max_wal_size": "4GB",
     "max_locks_per_transaction": "256",  # pg_dump locks every table at once
 }
-TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
 def server_user():
@@ -50,7 +50,8 @@ def free_port():
 
 
 class Server:
-    def __init__(self, data, socket_dir, address="127.0.0.1"):
+    def __init__(self, data, socket_dir, address="127.0.0.1", settings=None):
+        """settings: more of them than SETTINGS, or others."""
         self.address = address
         self.data = pathlib.Path(data)
         self.port = free_port()
@@ -65,7 +66,8 @@ class Server:
             if address != "127.0.0.1":
                 with open(self.data / "pg_hba.conf", "a") as rules:
                     rules.write("host all all samenet trust\n")
-        options = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
+        options = [word for name, value in {**SETTINGS, **(settings or {})}.items()
+                   for word in ("-c", f"{name}={value}")]
         with open(f"{socket_dir}/server-{self.port}.log", "ab") as log:
             self.process = subprocess.Popen(
                 self.command(BIN / "postgres", "-D", self.data, "-p", str(self.port), "-k", socket_dir,
@@ -85,6 +87,9 @@ class Server:
 
     def conninfo(self, database=DATABASE):
         return f"host={self.address} port={self.port} user=postgres dbname={database}"
+
+    def uri(self, database=DATABASE):
+        return f"postgresql://postgres@{self.address}:{self.port}/{database}"
 
     def psql(self, *arguments, database=DATABASE, sql=None):
         """Runs psql, on the statements of sql if they are given; returns what it prints."""
@@ -114,94 +119,26 @@ class Server:
         self.process.wait()
 
 
-def process_stat(pid):
-    """Parent's pid, CPU ticks (own and of ended children)."""
-    stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
-    fields = stat[stat.rindex(")") + 2:].split()
-    return int(fields[1]), sum(int(ticks) for ticks in fields[11:15])
-
-
-def cpu_ticks(pid):
-    return process_stat(pid)[1]
-
-
-def processes():
-    """Yields pid, parent's pid, CPU ticks of every process."""
-    for entry in os.scandir("/proc"):
-        if not entry.name.isdigit():
-            continue
-        try:
-            yield int(entry.name), *process_stat(entry.name)
-        except OSError:
-            continue
-
-
-def machine_ticks():
-    """All CPU ticks of the machine so far, and the idle ones among them."""
-    ticks = [int(field) for field in pathlib.Path("/proc/stat").read_text().split("\n")[0].split()[1:9]]
-    return sum(ticks), ticks[3] + ticks[4]
-
-
-def peak_rss_kb(pid):
-    try:
-        for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1])
-    except OSError:
-        pass
-    return 0
-
-
-def measure(name, commands, servers, log):
-    """Runs the commands one after the other and returns what they cost together."""
-    total, idle = machine_ticks()
-    servers_cpu = sum(server.cpu_s() for server in servers)
-    clients_cpu = 0
-    rss = 0
-    start = time.monotonic()
-    for command in commands:
-        log.write(f"\n$ {shlex.join(map(str, command))}\n")
-        log.flush()
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        while True:
-            # Not ru_maxrss: that would count this interpreter's memory before exec.
-            rss = max(rss, peak_rss_kb(process.pid))
-            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-            if pid:
-                break
-            time.sleep(0.02)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        clients_cpu += usage.ru_utime + usage.ru_stime
-        if process.returncode != 0:
-            tail = pathlib.Path(log.name).read_text(errors="replace").splitlines()[-30:]
-            sys.exit("\n".join([*tail, f"{name}: {command[0]} failed with {process.returncode}"]))
-    wall = time.monotonic() - start
-    total_after, idle_after = machine_ticks()
-    return {
-        "tool": name,
-        "wall_s": round(wall, 2),
-        "client_cpu_s": round(clients_cpu, 2),
-        "servers_cpu_s": round(sum(server.cpu_s() for server in servers) - servers_cpu, 2),
-        "idle_share": round((idle_after - idle) / max(1, total_after - total), 3),
-        "client_peak_rss_mb": round(rss / 1024, 1),
-    }
-
-
 class Bench:
     """A folder and the servers of one measuring program; all gone at the end of `with`."""
 
-    def __init__(self, args, source_data=None, sides=("source", "target"), make=None):
-        """make: how a side's server is made from data and socket folder, where not as usual."""
+    def __init__(self, args, source_data=None, sides=("source", "target"), make=None, settings=None):
+        """make: how a side's server is made from data and socket folder, where not as usual.
+        settings: a side's settings beside SETTINGS."""
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         self.args = args
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="pghaul-bench-", dir=args.work))
         self.servers = []
+        self.settings = settings or {}
+
+        def usual(side):
+            return lambda data, sockets: Server(data, sockets, settings=self.settings.get(side))
         try:
             if server_user():
                 shutil.chown(self.work, "postgres", "postgres")
             for side in sides:
                 data = source_data if source_data and side == "source" else self.work / side
-                server = (make or {}).get(side, Server)(pathlib.Path(data).resolve(), self.work)
+                server = (make or {}).get(side, usual(side))(pathlib.Path(data).resolve(), self.work)
                 self.servers.append(server)
                 setattr(self, side, server)
         except BaseException:
@@ -250,7 +187,7 @@ class Bench:
     def header(self, **more):
         """What every file of results begins with."""
         return {"when": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-                "commit": commit(), "machine": machine(), "settings": SETTINGS, **more}
+                "commit": commit(), "machine": machine(), "settings": SETTINGS, **({"settings_of": self.settings} if self.settings else {}), **more}
 
 
 def machine():
@@ -272,15 +209,19 @@ def commit():
 
 
 def write_results(name, results):
-    """Writes bench/results/<name>-<time>.json and says so."""
+    """Writes bench/results/<name>-<time>.json, says so and returns its path."""
     folder = REPOSITORY / "bench/results"
     folder.mkdir(exist_ok=True)
     stamp = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     path = folder / f"{name}-{stamp}.json"
+    write_file(path, json.dumps(results, indent=2) + "\n")
+    return path
+
+
+def write_file(path, text):
+    """Whole or not at all; commands in it as one would type them in the checkout."""
     unfinished = path.with_suffix(".tmp")
-    # Commands as one would type them in the checkout.
-    text = json.dumps(results, indent=2).replace(f"{REPOSITORY}/", "")
-    unfinished.write_text(text + "\n")
+    unfinished.write_text(text.replace(f"{REPOSITORY}/", ""))
     unfinished.rename(path)
     print(f"written: {path.relative_to(REPOSITORY)}")
 
