@@ -13,6 +13,7 @@ io::ExitCode run_export(const Options& options, io::Interrupt& interrupt);
 io::ExitCode run_import(Options options, io::Interrupt& interrupt);
 io::ExitCode run_cutover(const Options& options, io::Interrupt& interrupt);
 io::ExitCode run_follow(const Options& options, io::Interrupt& interrupt);
+io::ExitCode run_report(const Options& options, io::Interrupt& interrupt);
 io::ExitCode run_run(const Options& options, io::Interrupt& interrupt);
 io::ExitCode run_verify(const Options& options, io::Interrupt& interrupt);
 io::ExitCode run_status(const Options& options, io::Interrupt& interrupt);

@@ -35,6 +35,12 @@ inline std::string human_count(std::int64_t count) {
     return text;
 }
 
+/// A server's version as numbers count it: 150018 as 15.18, 90624 as 9.6.24.
+inline std::string version_text(int version) {
+    if (version >= 100000) return fmt::format("{}.{}", version / 10000, version % 10000);
+    return fmt::format("{}.{}.{}", version / 10000, version / 100 % 100, version % 100);
+}
+
 /// Control characters of odd identifiers must not reach a terminal.
 inline std::string printable(const std::string& text) {
     std::string safe;

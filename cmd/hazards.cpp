@@ -9,6 +9,7 @@
 #include "cmd/hazards_text.hpp"
 #include "delta/capture.hpp"
 #include "io/error.hpp"
+#include "snapshot/history.hpp"
 
 namespace pghaul::cmd {
 namespace {
@@ -220,6 +221,15 @@ void refuse_if_no_go(const std::vector<Hazard>& hazards) {
         fixes += (fixes.empty() ? "" : "; ") + hazard.fix;
     }
     if (!messages.empty()) throw Error(messages).hint(fixes).exit_code(ExitCode::no_go);
+}
+
+void note_hazards(snapshot::Journal& journal, const std::string& topic,
+                  const std::vector<Hazard>& hazards) {
+    std::vector<snapshot::NotedHazard> notes;
+    for (const auto& hazard : hazards) {
+        notes.push_back({name_of(hazard.weight), hazard.message, hazard.fix});
+    }
+    snapshot::note_hazards(journal.connection(), journal.job(), topic, notes);
 }
 
 const char* name_of(Weight weight) {

@@ -74,6 +74,10 @@ std::vector<Hazard> plan_hazards(const snapshot::Plan& plan, int source_major);
 /// Throws: io::Error (no_go) with all no-go hazards in one message.
 void refuse_if_no_go(const std::vector<Hazard>& hazards);
 
+/// Keeps them in the journal, in place of those that were noted on this topic before.
+void note_hazards(snapshot::Journal& journal, const std::string& topic,
+                  const std::vector<Hazard>& hazards);
+
 const char* name_of(Hazard::Weight weight);
 
 }  // namespace pghaul::cmd

@@ -182,7 +182,8 @@ class Image {
         if (options.selection.schemas.empty() && options.selection.tables.empty()) {
             run_.plan.large_objects = loader::cut_large_objects(keeper.connection());
         }
-        for (const auto& hazard : plan_hazards(run_.plan, keeper.connection().server_major())) {
+        const auto hazards = plan_hazards(run_.plan, keeper.connection().server_major());
+        for (const auto& hazard : hazards) {
             spdlog::warn("{}\nHINT: {}", hazard.message, hazard.fix);
         }
         if (run_.phase > Phase::schema) {
@@ -192,6 +193,7 @@ class Image {
             run_.advance(Phase::schema);
         }
         journal_.store_plan(run_.plan, run_.schema_archive);
+        note_hazards(journal_, "plan", hazards);
         failpoint(Failpoint::plan_recorded);
     }
 

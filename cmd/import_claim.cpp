@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <optional>
+
 #include "cmd/hazards.hpp"
 #include "cmd/job_claim.hpp"
 #include "delta/capture.hpp"
 #include "io/error.hpp"
 #include "io/failpoint.hpp"
+#include "snapshot/history.hpp"
 
 namespace pghaul::cmd {
 namespace {
@@ -36,14 +39,16 @@ void check_same_import(const JobRecord& record, const ExportPlan& exported,
     }
 }
 
-void check_hazards(RunContext& run, const ExportPlan& exported, bool check_target_empty) {
-    const auto hazards =
+std::vector<Hazard> check_hazards(RunContext& run, const ExportPlan& exported,
+                                  bool check_target_empty) {
+    auto hazards =
         target_hazards(run.journal.connection(), exported.needs, run.options, check_target_empty);
     refuse_if_no_go(hazards);
     for (const auto& hazard : hazards) {
         if (hazard.weight != Hazard::Weight::warning) continue;
         spdlog::warn("{}\nHINT: {}", hazard.message, hazard.fix);
     }
+    return hazards;
 }
 
 void insert_import(RunContext& run, const ExportPlan& exported) {
@@ -81,11 +86,17 @@ void claim_import(RunContext& run, const ExportPlan& exported) {
         run.resumed = true;
         run.cut_over = record->cut_over;
     }
-    if (run.phase < Phase::copied) check_hazards(run, exported, run.phase == Phase::created);
+    std::optional<std::vector<Hazard>> hazards;
+    if (run.phase < Phase::copied) {
+        hazards = check_hazards(run, exported, run.phase == Phase::created);
+    }
     if (!record) insert_import(run, exported);
     run.capture = exported.note.capture;
     run.job_id = run.journal.find()->job_id;
     run.journal.begin_run(runner(), PGHAUL_VERSION);
+    if (hazards) note_hazards(run.journal, "servers", *hazards);
+    snapshot::note_source_version(run.journal.connection(), run.options.job,
+                                  std::to_string(exported.source_major));
     if (!run.resumed) return;
     spdlog::info("job {} goes on at phase {} (begun {})", run.options.job,
                  snapshot::name_of(run.phase), record->created_at);

@@ -5,11 +5,14 @@
 #include <unistd.h>
 
 #include <array>
+#include <optional>
 
+#include "cmd/format.hpp"
 #include "io/error.hpp"
 #include "io/failpoint.hpp"
 #include "io/sql.hpp"
 #include "snapshot/catalog.hpp"
+#include "snapshot/history.hpp"
 #include "snapshot/selection.hpp"
 
 namespace pghaul::cmd {
@@ -51,7 +54,8 @@ void check_same_job(const snapshot::JobRecord& record, const RunContext& run) {
     }
 }
 
-void check_hazards(RunContext& run, Connection& source, bool check_target_empty) {
+/// Returns what does not speak against the run, for the journal.
+std::vector<Hazard> check_hazards(RunContext& run, Connection& source, bool check_target_empty) {
     const auto chosen = snapshot::select_relations(source, run.options.selection);
     const auto catalog = snapshot::read_catalog(source, chosen);
     const auto hazards = find_hazards(source, run.journal.connection(), run.options, chosen,
@@ -62,6 +66,7 @@ void check_hazards(RunContext& run, Connection& source, bool check_target_empty)
             spdlog::warn("{}\nHINT: {}", hazard.message, hazard.fix);
         }
     }
+    return hazards;
 }
 
 void insert_job(RunContext& run) {
@@ -76,6 +81,11 @@ void insert_job(RunContext& run) {
     record.capture = !run.options.no_capture;
     run.journal.insert(record);
     io::failpoint(io::Failpoint::journal_created);
+}
+
+void note_source(RunContext& run, const Connection& source) {
+    snapshot::note_source_version(run.journal.connection(), run.options.job,
+                                  version_text(source.server_version()));
 }
 
 }  // namespace
@@ -99,12 +109,17 @@ void claim_job(RunContext& run) {
         run.resumed = true;
     }
     // Until the schema is begun, nothing in the target is ours.
-    if (run.phase < Phase::copied) check_hazards(run, source, run.phase == Phase::created);
+    std::optional<std::vector<Hazard>> hazards;
+    if (run.phase < Phase::copied) {
+        hazards = check_hazards(run, source, run.phase == Phase::created);
+    }
     if (!record) insert_job(run);
     run.cut_over = record && record->cut_over;
     run.capture = !run.options.no_capture;
     run.job_id = run.journal.find()->job_id;
     run.journal.begin_run(runner(), PGHAUL_VERSION);
+    if (hazards) note_hazards(run.journal, "servers", *hazards);
+    note_source(run, source);
     if (run.capture) snapshot::end_leftover_sessions(source, run.options.job, run.interrupt);
     if (run.resumed) {
         spdlog::info("job {} goes on at phase {} (begun {})", run.options.job,
@@ -148,6 +163,7 @@ void claim_live_job(RunContext& run, bool allow_cut_over) {
     run.job_id = record->job_id;
     run.plan = run.journal.read_plan();
     run.journal.begin_run(runner(), PGHAUL_VERSION);
+    note_source(run, source);
     snapshot::end_leftover_sessions(source, run.options.job, run.interrupt);
 }
 

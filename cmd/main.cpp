@@ -34,6 +34,8 @@ ExitCode dispatch(const pghaul::cmd::Options& options, pghaul::io::Interrupt& in
             return pghaul::cmd::run_verify(options, interrupt);
         case Command::status:
             return pghaul::cmd::run_status(options, interrupt);
+        case Command::report:
+            return pghaul::cmd::run_report(options, interrupt);
         case Command::drop:
             return pghaul::cmd::run_drop(options, interrupt);
         case Command::worker:

@@ -251,4 +251,11 @@ void add_verify(CLI::App& app, Options& options) {
         ->group("Verify");
 }
 
+void add_output(CLI::App& app, Options& options) {
+    app.add_option("--output", options.output,
+                   "write it there (mode 0600, replaced atomically) instead of to standard output")
+        ->type_name("FILE")
+        ->group("Output");
+}
+
 }  // namespace pghaul::cmd

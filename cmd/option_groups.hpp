@@ -47,5 +47,6 @@ void add_run(CLI::App& app, Options& options, RawOptions& raw);
 void add_spool_dir(CLI::App& app, Options& options, const char* group);
 void add_cutover(CLI::App& app, Options& options, RawOptions& raw);
 void add_verify(CLI::App& app, Options& options);
+void add_output(CLI::App& app, Options& options);
 
 }  // namespace pghaul::cmd

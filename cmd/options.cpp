@@ -213,6 +213,11 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
     auto* status = app.add_subcommand("status", "where the job stands");
     add_common(*status, options, raw, Server::optional);
     status->add_flag("--watch", options.watch, "print it again every two seconds")->group("Output");
+    auto* report = app.add_subcommand(
+        "report",
+        "one self-contained HTML page about a job; asks the target, and the source if it is given");
+    add_common(*report, options, raw, Server::optional);
+    add_output(*report, options);
     auto* drop =
         app.add_subcommand("drop", "remove everything pghaul made on both servers; keep the data");
     add_common(*drop, options, raw, Server::optional, Server::optional);
@@ -233,8 +238,8 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
     // It has no options, so it takes no part in what follows.
     const auto* agent = app.add_subcommand(
         "agent", "reads rows beside the source; started by --source-via, not by hand");
-    const std::vector<CLI::App*> all = {plan,   run,  follow, cutover,  verify,
-                                        status, drop, worker, to_files, from_files};
+    const std::vector<CLI::App*> all = {plan,   run,  follow, cutover,  verify,    status,
+                                        report, drop, worker, to_files, from_files};
 
     try {
         std::vector<std::string> arguments(argv + 1, argv + argc);
@@ -279,6 +284,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv) {
                       : command == cutover    ? Command::cutover
                       : command == verify     ? Command::verify
                       : command == status     ? Command::status
+                      : command == report     ? Command::report
                       : command == worker     ? Command::worker
                       : command == agent      ? Command::agent
                       : command == to_files   ? Command::export_image

@@ -21,6 +21,7 @@ enum class Command {
     cutover,
     verify,
     status,
+    report,
     drop,
     worker,
     export_image,
@@ -76,6 +77,7 @@ struct Options {
     ProgressMode progress = ProgressMode::automatic;
     bool json = false;
     bool watch = false;
+    std::string output;  // report: the file to write; empty: standard output
     /// follow: return when the target is up to date.
     bool until_current = false;
     /// cutover: lift the fence instead.

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cmd/format.hpp"
+#include "cmd/utf8.hpp"
 
 namespace pghaul::cmd {
 namespace {
@@ -17,37 +18,6 @@ using Kind = RowDifference::Kind;
 
 // Characters of a value on a line for people; JSON has all that was read.
 constexpr std::size_t kShown = 200;
-
-/// How many bytes a UTF-8 character at the text's start has; 0 if there is none.
-std::size_t utf8_length(std::string_view text) {
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-    const std::size_t length = byte(0) < 0x80                       ? 1
-                               : byte(0) >= 0xC2 && byte(0) <= 0xDF ? 2
-                               : byte(0) >= 0xE0 && byte(0) <= 0xEF ? 3
-                               : byte(0) >= 0xF0 && byte(0) <= 0xF4 ? 4
-                                                                    : 0;
-    if (length == 0 || length > text.size()) return 0;
-    for (std::size_t i = 1; i < length; ++i) {
-        if ((byte(i) & 0xC0) != 0x80) return 0;
-    }
-    return length;
-}
-
-/// Bytes of databases without an encoding may be anything.
-std::string as_utf8(std::string_view text) {
-    std::string safe;
-    while (!text.empty()) {
-        const auto length = utf8_length(text);
-        if (length == 0) {
-            safe += fmt::format("\\x{:02x}", static_cast<unsigned char>(text.front()));
-            text.remove_prefix(1);
-        } else {
-            safe += text.substr(0, length);
-            text.remove_prefix(length);
-        }
-    }
-    return safe;
-}
 
 std::string shown(const std::string& value) {
     auto text = printable(as_utf8(value));

@@ -185,8 +185,7 @@ class Agent {
         std::size_t next = 0;
         const auto read = [&](tbb::flow_control& control) -> Place* {
             Place& place = ring[next++ % ring.size()];
-            place.block.bytes.clear();
-            place.block.messages = 0;
+            place.block.clear();
             if (reader.read(place.block)) return &place;
             control.stop();
             return nullptr;

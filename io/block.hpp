@@ -15,6 +15,14 @@ struct Block {
     std::vector<char> bytes;
     /// COPY messages in it: rows, but for a header and a trailer in the binary format.
     std::uint64_t messages = 0;
+    /// Where each message ends in bytes, if the reader knows: empty after unpacking.
+    std::vector<std::uint32_t> ends = {};
+
+    void clear() noexcept {
+        bytes.clear();
+        messages = 0;
+        ends.clear();
+    }
 };
 
 /// One giant row must not keep its room for the rest of the stream.

@@ -1,6 +1,6 @@
 // The pipeline that carries blocks from a reader to a writer: reading, working on a block and
 // writing overlap, with a bounded number of blocks in flight.
-// Thread: the caller's; it should be inside a task_arena with two slots, so that they overlap.
+// Thread: the caller's; it should be inside a task_arena with threads_per_stream() slots.
 #pragma once
 
 #include <oneapi/tbb/parallel_pipeline.h>
@@ -11,6 +11,12 @@
 #include "io/interrupt.hpp"
 
 namespace pghaul::io {
+
+/// Threads that a stream's pipeline should have beside so many others. Two let reading and writing
+/// overlap. Where every core has a stream already, the sockets' buffers keep both servers busy, and
+/// a second thread would mostly look for work: a quarter of the CPU of a run with two streams on
+/// two cores (bench/compare).
+int threads_per_stream(int streams);
 
 /// Carried has a Block `block`, empty when `read` gets it. read: false at the end; work: from
 /// several threads at once, each on a block of its own; write: in the order in which they were
@@ -25,8 +31,7 @@ void carry_blocks(std::size_t blocks_in_flight, const Interrupt& interrupt, Read
     const auto fill = [&](tbb::flow_control& control) -> Carried* {
         interrupt.check();
         Carried& carried = ring[next++ % ring.size()];
-        carried.block.bytes.clear();
-        carried.block.messages = 0;
+        carried.block.clear();
         if (read(carried)) return &carried;
         control.stop();
         return nullptr;

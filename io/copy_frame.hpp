@@ -13,7 +13,6 @@ inline constexpr std::string_view kCopySignature("PGCOPY\n\377\r\n\0", 11);
 inline constexpr std::size_t kCopyHeaderBytes =
     kCopySignature.size() + 8;  // flags, length of the extension
 /// In place of a number of fields.
-inline constexpr std::size_t kCopyTrailer = 0xffff;
 inline constexpr std::string_view kCopyTrailerBytes("\377\377", 2);
 
 }  // namespace pghaul::io

@@ -22,6 +22,7 @@ bool CopyReader::read(Block& block) {
     std::string_view message;
     while (block.bytes.size() < kBlockBytes && read_message(message)) {
         block.bytes.insert(block.bytes.end(), message.begin(), message.end());
+        block.ends.push_back(static_cast<std::uint32_t>(block.bytes.size()));
         ++block.messages;
         message_.reset();  // a giant row must not be held twice
     }

@@ -2,6 +2,7 @@
 
 #include <oneapi/tbb/task_arena.h>
 
+#include "io/carry.hpp"
 #include "io/error.hpp"
 #include "io/retry.hpp"
 
@@ -18,8 +19,7 @@ ExportLane::ExportLane(int number, const ExportSetup& setup, WorkQueue& queue)
 
 void ExportLane::run() noexcept {
     try {
-        // Two slots: this thread and one worker, so that reading, packing and writing overlap.
-        tbb::task_arena arena(2);
+        tbb::task_arena arena(io::threads_per_stream(queue_.streams()));
         while (const auto work = queue_.take(number_)) {
             progress_.begin(work->display());
             arena.execute([&] { perform_with_retry(*work); });

@@ -4,6 +4,7 @@
 #include <oneapi/tbb/task_arena.h>
 #include <spdlog/spdlog.h>
 
+#include "io/carry.hpp"
 #include "io/failpoint.hpp"
 #include "io/retry.hpp"
 #include "io/spool_reader.hpp"
@@ -32,8 +33,7 @@ Lane::Lane(int number, const LaneSetup& setup, WorkQueue& queue)
 
 void Lane::run() noexcept {
     try {
-        // Two slots: this thread and one worker, so that reading and writing overlap.
-        tbb::task_arena arena(2);
+        tbb::task_arena arena(io::threads_per_stream(queue_.streams()));
         while (auto work = queue_.take(number_)) {
             progress_.begin(work->display());
             bool done = false;

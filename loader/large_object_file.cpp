@@ -65,8 +65,7 @@ class FileObjects : public ObjectSink {
         io::pack(block_, packed_);
         file_.append({packed_.data(), packed_.size()});
         progress_.add_bytes(block_.bytes.size());
-        block_.bytes.clear();
-        block_.messages = 0;
+        block_.clear();
     }
 
   private:

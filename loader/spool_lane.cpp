@@ -3,6 +3,7 @@
 #include <oneapi/tbb/task_arena.h>
 #include <spdlog/spdlog.h>
 
+#include "io/carry.hpp"
 #include "io/failpoint.hpp"
 #include "io/spool_writer.hpp"
 #include "loader/copy_chunk.hpp"
@@ -28,7 +29,7 @@ SpoolLane::SpoolLane(int number, int streams, const LaneSetup& setup, WorkQueue&
 
 void SpoolLane::run() noexcept {
     try {
-        tbb::task_arena arena(2);
+        tbb::task_arena arena(io::threads_per_stream(queue_.streams()));
         while (const auto work = queue_.take_to_spool(number_)) {
             progress_.begin(work->display());
             arena.execute([&] { perform(*work); });

@@ -111,6 +111,7 @@ class WorkQueue {
     /// True once fail() or stop() was called.
     bool ended() const;
     const SpoolRules& spool_rules() const noexcept { return options_.spool; }
+    int streams() const noexcept { return options_.streams; }
 
   private:
     struct TableState {

@@ -94,58 +94,68 @@ inline constexpr io::Query kListTypes{"list_types", R"sql(
 /// sorted ascending by its type's own < and >= under its own collation. Included columns have no
 /// operator class: they are no part of the key. The last column stands in for the one before it
 /// (whether the collation is deterministic) on servers that do not know other ones.
+/// The planner takes the operators of btree for a row or two and would look through all indexes for
+/// each: the fences and the outer join keep the two sides apart.
 inline constexpr io::Query kListKeys{"list_keys", R"sql(
-    select i.indrelid::pg_catalog.int8,
-           i.indexrelid::pg_catalog.int8,
-           i.indisprimary,
+    select k.indrelid::pg_catalog.int8,
+           k.indexrelid::pg_catalog.int8,
+           k.indisprimary,
            a.attname,
            a.atttypid::pg_catalog.int8,
-           opn.nspname,
-           ge.oprname is not null and lt.oprname is not null
-             and k.direction = 0 and k.sorted_by = a.attcollation,
-           eqn.nspname,
-           eq.oprname,
-           coalesce(col.collisdeterministic, true),                                -- since 12
+           o.order_schema,
+           o.has_order and k.direction = 0 and k.sorted_by = a.attcollation,
+           o.eq_schema,
+           o.eq_name,
+           coalesce((select collisdeterministic                                    -- since 12
+           from pg_catalog.pg_collation where oid = a.attcollation), true),        -- since 12
            true
-      from pg_catalog.pg_index as i
-      join pg_catalog.pg_class as ic on ic.oid = i.indexrelid
-      join pg_catalog.pg_am as am on am.oid = ic.relam and am.amname = 'btree'
-     cross join unnest(i.indkey::pg_catalog.int2[], i.indclass::pg_catalog.oid[],
-                                  i.indoption::pg_catalog.int2[], i.indcollation::pg_catalog.oid[])
-           with ordinality as k(attnum, opclass, direction, sorted_by, place)
-      join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.attnum
-      join pg_catalog.pg_opclass as oc on oc.oid = k.opclass
-      left join pg_catalog.pg_amop as ag
-        on ag.amopfamily = oc.opcfamily and ag.amoplefttype = oc.opcintype
-       and ag.amoprighttype = oc.opcintype and ag.amopstrategy = 4
-      left join pg_catalog.pg_operator as ge on ge.oid = ag.amopopr and ge.oprname = '>='
-      left join pg_catalog.pg_amop as al
-        on al.amopfamily = oc.opcfamily and al.amoplefttype = oc.opcintype
-       and al.amoprighttype = oc.opcintype and al.amopstrategy = 1
-      left join pg_catalog.pg_operator as lt on lt.oid = al.amopopr and lt.oprname = '<'
-       and lt.oprnamespace = ge.oprnamespace
-      left join pg_catalog.pg_namespace as opn on opn.oid = ge.oprnamespace
-      join pg_catalog.pg_amop as ae
-        on ae.amopfamily = oc.opcfamily and ae.amoplefttype = oc.opcintype
-       and ae.amoprighttype = oc.opcintype and ae.amopstrategy = 3
-      join pg_catalog.pg_operator as eq on eq.oid = ae.amopopr
-      join pg_catalog.pg_namespace as eqn on eqn.oid = eq.oprnamespace
-      left join pg_catalog.pg_collation as col on col.oid = a.attcollation
-     where i.indrelid = any($1::pg_catalog.oid[])
-       and i.indisunique
-       and i.indisvalid
-       and i.indimmediate
-       and i.indpred is null
-       and i.indexprs is null
-       and not exists (
-           select 1
-             from unnest(i.indkey::pg_catalog.int2[], i.indclass::pg_catalog.oid[])
-                  as n(attnum, opclass)
-             join pg_catalog.pg_attribute as na
-               on na.attrelid = i.indrelid and na.attnum = n.attnum
-            where n.opclass is not null
-              and not na.attnotnull)
-     order by i.indrelid, i.indexrelid, k.place
+      from (select i.indrelid, i.indexrelid, i.indisprimary, k.*
+              from pg_catalog.pg_index as i
+             cross join unnest(i.indkey::pg_catalog.int2[], i.indclass::pg_catalog.oid[],
+                               i.indoption::pg_catalog.int2[], i.indcollation::pg_catalog.oid[])
+                   with ordinality as k(attnum, opclass, direction, sorted_by, place)
+             where i.indrelid = any($1::pg_catalog.oid[])
+               and i.indisunique
+               and i.indisvalid
+               and i.indimmediate
+               and i.indpred is null
+               and i.indexprs is null
+               and not exists (
+                   select 1
+                     from unnest(i.indkey::pg_catalog.int2[], i.indclass::pg_catalog.oid[])
+                          as n(attnum, opclass)
+                     join pg_catalog.pg_attribute as na
+                       on na.attrelid = i.indrelid and na.attnum = n.attnum
+                    where n.opclass is not null
+                      and not na.attnotnull)
+            offset 0) as k
+      join pg_catalog.pg_attribute as a on a.attrelid = k.indrelid and a.attnum = k.attnum
+      left join (
+            select oc.oid as opclass,
+                   ge.oprname is not null and lt.oprname is not null as has_order,
+                   opn.nspname as order_schema,
+                   eqn.nspname as eq_schema,
+                   eq.oprname as eq_name
+              from pg_catalog.pg_opclass as oc
+              join pg_catalog.pg_am as am on am.oid = oc.opcmethod and am.amname = 'btree'
+              left join pg_catalog.pg_amop as ag
+                on ag.amopfamily = oc.opcfamily and ag.amoplefttype = oc.opcintype
+               and ag.amoprighttype = oc.opcintype and ag.amopstrategy = 4
+              left join pg_catalog.pg_operator as ge on ge.oid = ag.amopopr and ge.oprname = '>='
+              left join pg_catalog.pg_amop as al
+                on al.amopfamily = oc.opcfamily and al.amoplefttype = oc.opcintype
+               and al.amoprighttype = oc.opcintype and al.amopstrategy = 1
+              left join pg_catalog.pg_operator as lt on lt.oid = al.amopopr and lt.oprname = '<'
+               and lt.oprnamespace = ge.oprnamespace
+              left join pg_catalog.pg_namespace as opn on opn.oid = ge.oprnamespace
+              join pg_catalog.pg_amop as ae
+                on ae.amopfamily = oc.opcfamily and ae.amoplefttype = oc.opcintype
+               and ae.amoprighttype = oc.opcintype and ae.amopstrategy = 3
+              join pg_catalog.pg_operator as eq on eq.oid = ae.amopopr
+              join pg_catalog.pg_namespace as eqn on eqn.oid = eq.oprnamespace
+            offset 0) as o on o.opclass = k.opclass
+     where coalesce(o.opclass, 0) <> 0
+     order by k.indrelid, k.indexrelid, k.place
 )sql"};
 
 /// Rows: one per index of the chosen tables, with its constraint if it has one. Keys WITHOUT

@@ -87,7 +87,10 @@ std::optional<JobRecord> Journal::find() {
 
 bool Journal::is_running() { return query(kLockHolder, {job_}).rows() > 0; }
 
-void Journal::create() { connection().execute(kCreateJournal); }
+void Journal::create() {
+    connection().execute(kCreateJournal);
+    connection().execute(kUpgradeJournal);
+}
 
 bool Journal::try_lock() { return connection_->query(kTryLockJob, {job_}).boolean(0, 0); }
 
@@ -122,6 +125,7 @@ void Journal::insert(const JobRecord& record) {
 }
 
 std::int64_t Journal::begin_run(const std::string& runner, const std::string& version) {
+    connection().execute(kUpgradeJournal);
     run_ = connection().query_row(kBeginRun, {job_, runner, version}).integer(0, 0);
     return run_;
 }

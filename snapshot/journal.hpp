@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -99,7 +100,8 @@ class Journal {
     void lock();
     /// record.job_id: empty for a new one.
     void insert(const JobRecord& record);
-    /// Begins a run: from here on, marks of earlier runs fail. Returns its number.
+    /// Begins a run: from here on, marks of earlier runs fail. Returns its number. Brings a journal
+    /// of an earlier version up to date.
     std::int64_t begin_run(const std::string& runner, const std::string& version);
 
     /// Throws: std::logic_error if it would move backwards (invariant 9).

@@ -99,6 +99,38 @@ inline constexpr io::Query kCreateJournal{"create_journal", R"sql(
     );
 )sql"};
 
+/// What journals of the first versions lack. It takes locks only where something is missing; other
+/// jobs may be at work in the same journal. A new column is added here, not above.
+inline constexpr io::Query kUpgradeJournal{"upgrade_journal", R"sql(
+    do $$
+    begin
+        if pg_catalog.to_regclass('pghaul.hazard') is null then
+            alter table pghaul.job
+                add column if not exists source_version text,
+                add column if not exists windows bigint not null default 0;
+            alter table pghaul.table_plan
+                add column if not exists proof_at timestamptz;
+            alter table pghaul.chunk
+                add column if not exists begun_at timestamptz,
+                add column if not exists backend integer;
+            alter table pghaul.large_object_chunk
+                add column if not exists begun_at timestamptz,
+                add column if not exists backend integer;
+            create table if not exists pghaul.hazard (
+                job       text not null references pghaul.job on delete cascade,
+                topic     text not null,
+                number    integer not null,
+                weight    text not null,
+                message   text not null,
+                fix       text not null,
+                noted_at  timestamptz not null default pg_catalog.clock_timestamp(),
+                primary key (job, topic, number)
+            );
+        end if;
+    end
+    $$
+)sql"};
+
 inline constexpr io::Query kJournalExists{"journal_exists", R"sql(
     select pg_catalog.to_regclass('pghaul.job') is not null
 )sql"};
@@ -216,7 +248,8 @@ inline constexpr io::Query kMarkWindow{"mark_window", R"sql(
     update pghaul.job
        set delta_from = $3,
            delta_at = pg_catalog.clock_timestamp(),
-           delta_rows = delta_rows + $4::pg_catalog.int8
+           delta_rows = delta_rows + $4::pg_catalog.int8,
+           windows = windows + 1
      where job = $1
        and run = $2::pg_catalog.int8
 )sql"};

@@ -19,13 +19,6 @@ constexpr std::array<std::pair<Proof, const char*>, 5> kProofs = {
      {Proof::compared, "compared"},
      {Proof::differences, "differences"}}};
 
-const char* name_of(Proof proof) {
-    for (const auto& [each, name] : kProofs) {
-        if (each == proof) return name;
-    }
-    return "";
-}
-
 std::uint64_t from_hex(std::string_view digits) {
     std::uint64_t value = 0;
     std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
@@ -33,6 +26,13 @@ std::uint64_t from_hex(std::string_view digits) {
 }
 
 }  // namespace
+
+const char* name_of(Proof proof) {
+    for (const auto& [each, name] : kProofs) {
+        if (each == proof) return name;
+    }
+    return "";
+}
 
 Proof proof_from_name(std::string_view name) {
     for (const auto& [proof, each] : kProofs) {

@@ -23,7 +23,9 @@ enum class Proof {
     differences,  // found, and not mended yet
 };
 
-/// As the journal has it; none for a name that is not known.
+/// As the journal has it.
+const char* name_of(Proof proof);
+/// Proof::none for a name that is not known.
 Proof proof_from_name(std::string_view name);
 
 /// What a mark needs to say whose it is; copied into every lane.

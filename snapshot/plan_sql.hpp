@@ -14,11 +14,11 @@ inline constexpr io::Query kForgetPlan{"forget_plan", R"sql(
          chunks as (delete from pghaul.chunk where job = $1),
          objects as (delete from pghaul.large_object_chunk where job = $1),
          snapshots as (delete from pghaul.snapshot where job = $1),
-         steps as (delete from pghaul.step where job = $1),
+         steps as (delete from pghaul.step where job = $1 and step <> 'capture'),
          problems as (delete from pghaul.problem where job = $1)
     update pghaul.job
        set plan = null, schema_archive = null, delta_from = null, delta_at = null,
-           delta_rows = 0, updated_at = pg_catalog.clock_timestamp()
+           delta_rows = 0, windows = 0, updated_at = pg_catalog.clock_timestamp()
      where job = $1
 )sql"};
 
@@ -92,7 +92,9 @@ inline constexpr io::Query kReadLoadedObjects{"read_loaded_objects", R"sql(
 /// over.
 inline constexpr io::Query kMarkLoaded{"mark_loaded", R"sql(
     update pghaul.chunk as c
-       set loaded_at = pg_catalog.clock_timestamp(),
+       set begun_at = pg_catalog.transaction_timestamp(),
+           loaded_at = pg_catalog.clock_timestamp(),
+           backend = pg_catalog.pg_backend_pid(),
            snapshot = $5::pg_catalog.int4,
            rows = $6::pg_catalog.int8,
            sent_bytes = $7::pg_catalog.int8,
@@ -109,7 +111,9 @@ inline constexpr io::Query kMarkLoaded{"mark_loaded", R"sql(
 /// $1 job, $2 run, $3 number, $4 snapshot, $5 bytes.
 inline constexpr io::Query kMarkObjects{"mark_objects", R"sql(
     update pghaul.large_object_chunk as c
-       set loaded_at = pg_catalog.clock_timestamp(),
+       set begun_at = pg_catalog.transaction_timestamp(),
+           loaded_at = pg_catalog.clock_timestamp(),
+           backend = pg_catalog.pg_backend_pid(),
            snapshot = $4::pg_catalog.int4,
            sent_bytes = $5::pg_catalog.int8
       from pghaul.job as j
@@ -157,7 +161,8 @@ inline constexpr io::Query kMarkFinished{"mark_finished", R"sql(
 /// $1 job, $2 numbers of tables, $3 how they were proven (see Proof).
 inline constexpr io::Query kMarkProof{"mark_proof", R"sql(
     update pghaul.table_plan
-       set proof = $3
+       set proof = $3,
+           proof_at = pg_catalog.clock_timestamp()
      where job = $1
        and number = any($2::pg_catalog.int4[])
 )sql"};

@@ -171,6 +171,8 @@ TEST(Options, AreAllBound) {
     EXPECT_EQ(options.log_level, "debug");
     EXPECT_TRUE(run_with({"--restart-copy"}).restart_copy);
     EXPECT_TRUE(parse({"status", "--target", "x", "--watch"})->watch);
+    EXPECT_EQ(parse({"report", "--target", "x"})->command, Command::report);
+    EXPECT_EQ(parse({"report", "--target", "x", "--output", "y"})->output, "y");
     const auto verify = parse({"verify", "--source", "a", "--target", "b", "-j", "3", "--sample",
                                "2.5", "--seed", "18446744073709551615", "-t", "c"});
     EXPECT_EQ(verify->command, Command::verify);
@@ -368,6 +370,8 @@ TEST(Help, ListsEveryOptionOfEveryCommand) {
         {"schema", "exclude-schema", "table", "exclude-table", "jobs", "sample", "seed", "repair"});
     auto status = common;
     status.insert("watch");
+    auto report = common;
+    report.insert("output");
     auto worker = common;
     worker.insert({"jobs", "source-via", "toast-compression", "max-runtime", "stop-at"});
     auto drop = common;
@@ -380,9 +384,9 @@ TEST(Help, ListsEveryOptionOfEveryCommand) {
     from_files.erase("source");
     from_files.insert({"jobs", "no-owner", "no-privileges", "verify", "max-runtime", "stop-at"});
     const std::vector<std::pair<std::string, std::set<std::string>>> contract = {
-        {"plan", plan},       {"run", run},           {"follow", follow}, {"cutover", cutover},
-        {"verify", verify},   {"status", status},     {"drop", drop},     {"worker", worker},
-        {"export", to_files}, {"import", from_files}, {"agent", {"help"}}};
+        {"plan", plan},     {"run", run},         {"follow", follow},     {"cutover", cutover},
+        {"verify", verify}, {"status", status},   {"report", report},     {"drop", drop},
+        {"worker", worker}, {"export", to_files}, {"import", from_files}, {"agent", {"help"}}};
     for (const auto& [command, names] : contract) {
         const auto result = pghaul({command, "--help"});
         EXPECT_EQ(result.exit_code, 0) << command;
@@ -395,8 +399,8 @@ TEST(Help, ListsCommandsAndExitCodes) {
     const auto result = pghaul({"--help"});
     EXPECT_EQ(result.exit_code, 0);
     for (const auto* text :
-         {"plan", "run", "follow", "cutover", "verify", "status", "drop", "agent", "export",
-          "import", "0 done", "1 failed", "2 usage", "3 plan says no-go",
+         {"plan", "run", "follow", "cutover", "verify", "status", "report", "drop", "agent",
+          "export", "import", "0 done", "1 failed", "2 usage", "3 plan says no-go",
           "4 verify found differences", "75 stopped early"}) {
         EXPECT_NE(result.out.find(text), std::string::npos) << text;
     }

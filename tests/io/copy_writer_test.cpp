@@ -19,7 +19,9 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kMegabyte = 1024 * 1024;
 
-Block block_of(const std::string& text) { return {std::vector<char>(text.begin(), text.end()), 1}; }
+Block block_of(const std::string& text) {
+    return {std::vector<char>(text.begin(), text.end()), 1, {}};
+}
 
 class CopyWriterTest : public test::ServerTest {
   protected:

@@ -51,6 +51,30 @@ TEST_F(RowSumsTest, CountRowsWithoutColumns) {
     }
 }
 
+// A block that was packed has lost its messages' ends: its rows are found by walking over their
+// fields.
+TEST_F(RowSumsTest, AreTheSameWhetherTheMessagesEndsAreKnownOrNot) {
+    const std::string rows =
+        "select i, repeat('x', i % 700) as t, null::pg_catalog.text as n from "
+        "pg_catalog.generate_series(1, 3000) as i";
+    for (const auto form : {RowForm::binary, RowForm::text}) {
+        CopyReader reader(connection_, "read",
+                          "copy (" + rows + ") to stdout (format " +
+                              (form == RowForm::binary ? "binary)" : "text)"));
+        RowSum known;
+        RowSum walked;
+        for (Block block; reader.read(block); block.clear()) {
+            ASSERT_EQ(block.ends.size(), block.messages);
+            known.add(sum_of_block(block, form));
+            block.ends.clear();
+            walked.add(sum_of_block(block, form));
+        }
+        EXPECT_EQ(known.rows, 3000U);
+        EXPECT_EQ(known, walked);
+        EXPECT_EQ(known, sum(rows, form));
+    }
+}
+
 Block block_of(const std::string& bytes) {
     Block block;
     block.bytes.assign(bytes.begin(), bytes.end());
@@ -64,6 +88,11 @@ TEST(RowSums, RefuseARowThatEndsEarly) {
     for (std::size_t length = 1; length < row.size(); ++length) {
         EXPECT_THROW(sum_of_block(block_of(row + row.substr(0, length)), RowForm::binary), Error);
     }
+    auto message = block_of("a\tb");
+    message.ends = {3};
+    EXPECT_THROW(sum_of_block(message, RowForm::text), Error);
+    message.ends = {1, 3};
+    EXPECT_THROW(sum_of_block(message, RowForm::binary), Error);
 }
 
 }  // namespace

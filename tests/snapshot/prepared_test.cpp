@@ -12,6 +12,7 @@
 #include "snapshot/catalog.hpp"
 #include "snapshot/catalog_sql.hpp"
 #include "snapshot/claims_sql.hpp"
+#include "snapshot/history_sql.hpp"
 #include "snapshot/journal_sql.hpp"
 #include "snapshot/keeper_sql.hpp"
 #include "snapshot/plan_sql.hpp"
@@ -62,12 +63,15 @@ TEST_P(PreparedOn, UnderstandsTheKeepersStatements) {
 
 TEST_P(PreparedOn, UnderstandsTheJournalsStatements) {
     connection_->execute(kCreateJournal);
+    connection_->execute(kUpgradeJournal);
     for (const auto& query : kJournalQueries) expect_prepares(query);
     for (const auto& query : kPlanQueries) expect_prepares(query);
     for (const auto& query : kClaimQueries) expect_prepares(query);
+    for (const auto& query : kHistoryQueries) expect_prepares(query);
     for (const auto& query : kSpoolNoteQueries) expect_prepares(query);
     // Made again it stays as it is; without a job it goes.
     connection_->execute(kCreateJournal);
+    connection_->execute(kUpgradeJournal);
     connection_->execute(kDropJournalIfEmpty);
     EXPECT_FALSE(connection_->query_row(kJournalExists).boolean(0, 0));
 }
