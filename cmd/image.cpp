@@ -183,6 +183,7 @@ class Image {
         if (options.selection.schemas.empty() && options.selection.tables.empty()) {
             run_.plan.large_objects = loader::cut_large_objects(keeper.connection());
         }
+        run_.schema_archive = schema.archive();
         const auto hazards = plan_hazards(run_.plan, keeper.connection().server_major());
         for (const auto& hazard : hazards) {
             spdlog::warn("{}\nHINT: {}", hazard.message, hazard.fix);

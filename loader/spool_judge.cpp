@@ -2,6 +2,12 @@
 
 namespace pghaul::loader {
 
+bool SpoolJudge::worthwhile(std::int64_t loaded, std::int64_t left, Clock::duration since) {
+    const double seconds = std::chrono::duration<double>(since).count();
+    const double limit = std::chrono::duration<double>(kLongCopy).count();
+    return static_cast<double>(left) * seconds > limit * static_cast<double>(loaded);
+}
+
 SpoolJudge::Sample SpoolJudge::sample(const io::RunProgress& progress) {
     Sample now{Clock::now(), {}, {}};
     progress.for_each_stream([&](const io::StreamProgress& stream) {

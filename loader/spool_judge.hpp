@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <deque>
 
 #include "io/progress.hpp"
@@ -17,6 +18,13 @@ class SpoolJudge {
     static constexpr std::chrono::seconds kWindow{5};
     /// The target takes this many times as long as the source. Two servers alike take 1 to 2.
     static constexpr int kTimes = 3;
+
+    /// A copy that ends within this is not worth files: its snapshot is gone soon anyway.
+    static constexpr std::chrono::seconds kLongCopy{60};
+
+    /// Whether loading goes on for longer than that, at the pace so far. Bytes: those of this run,
+    /// loaded since it began and left to load.
+    static bool worthwhile(std::int64_t loaded, std::int64_t left, Clock::duration since);
 
     struct Sample {
         Clock::time_point at;

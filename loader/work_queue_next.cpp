@@ -1,6 +1,7 @@
 // The part of the queue that chooses: what a stream does next.
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "loader/work_queue.hpp"
 
@@ -102,10 +103,14 @@ bool WorkQueue::has_build(const TableState& table) const {
 }
 
 std::optional<Work> WorkQueue::next_build(double more_than) {
+    // Leaves of a partitioned table first among equals: its statistics wait for all of them.
+    const auto rank = [](const TableState& table) {
+        return std::pair(table.index_left, !table.plan->info.root_name.empty());
+    };
     TableState* best = nullptr;
     for (auto& table : tables_) {
         if (!table.copied() || table.index_left < more_than || !has_build(table)) continue;
-        if (best == nullptr || table.index_left > best->index_left) best = &table;
+        if (best == nullptr || rank(table) > rank(*best)) best = &table;
     }
     if (best == nullptr) return std::nullopt;
     Work work;
@@ -158,7 +163,9 @@ std::optional<Work> WorkQueue::take(int stream_number) {
             ++busy_;
             return work;
         }
-        double longest_copy = 0;
+        // More than nothing: what is left of a table without its indexes is quick, and waits until
+        // all rows are here, so that the source is let go early.
+        double longest_copy = 1;
         for (const auto& table : tables_) {
             if (table.unclaimed.empty() && table.files.empty()) continue;
             longest_copy = std::max(longest_copy, path(table));

@@ -241,7 +241,7 @@ Catalog read_all(io::Connection& source, const std::vector<Oid>& chosen) {
     read_indexes(source, oids, tables);
     read_foreign_keys(source, oids, catalog);
     read_others(source, oids, catalog);
-    catalog.lock_capacity = std::stoll(source.query_value(kLockCapacity));
+    catalog.lock_capacity = lock_capacity(source);
     for (auto& [oid, named] : read_shapes(source, chosen)) {
         if (const auto table = tables.find(oid); table != tables.end()) {
             table->second.shape = std::move(named.shape);
@@ -265,6 +265,23 @@ std::string for_version(const io::Query& query, int server_major) {
         adapted += line + "\n";
     }
     return adapted;
+}
+
+std::vector<TableInfo> list_names(io::Connection& source, const std::vector<Oid>& chosen) {
+    const auto rows = source.query(kListNames, {oid_array(chosen)});
+    std::vector<TableInfo> tables;
+    for (int row = 0; row < rows.rows(); ++row) {
+        TableInfo table;
+        table.oid = static_cast<Oid>(rows.integer(row, 0));
+        table.schema = rows.string(row, 1);
+        table.name = rows.string(row, 2);
+        tables.push_back(std::move(table));
+    }
+    return tables;
+}
+
+std::int64_t lock_capacity(io::Connection& source) {
+    return std::stoll(source.query_value(kLockCapacity));
 }
 
 std::map<Oid, NamedShape> read_shapes(io::Connection& source, const std::vector<Oid>& chosen) {

@@ -35,6 +35,12 @@ void explain_lock_timeout(io::Connection& source, const std::vector<Oid>& tables
 /// reading sizes and definitions takes a lock too.
 Catalog read_catalog(io::Connection& source, const std::vector<Oid>& chosen);
 
+/// Just the names of the tables that read_catalog() would read, by OID.
+std::vector<TableInfo> list_names(io::Connection& source, const std::vector<Oid>& chosen);
+
+/// How many locks the source holds by its settings.
+std::int64_t lock_capacity(io::Connection& source);
+
 /// A table's digests, and its name for people.
 struct NamedShape {
     std::string name;

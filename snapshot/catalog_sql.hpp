@@ -38,6 +38,16 @@ inline constexpr io::Query kListTables{"list_tables", R"sql(
      order by c.oid
 )sql"};
 
+/// Rows: oid and names of the same tables. Takes no locks.
+inline constexpr io::Query kListNames{"list_names", R"sql(
+    select c.oid::pg_catalog.int8, n.nspname, c.relname
+      from pg_catalog.pg_class as c
+      join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+     where c.oid = any($1::pg_catalog.oid[])
+       and c.relkind = 'r'
+     order by c.oid
+)sql"};
+
 /// Rows: leaf's oid, schema and name of its topmost partitioned table.
 inline constexpr io::Query kListPartitionRoots{"list_partition_roots", R"sql(
     with recursive up(leaf, node) as (
@@ -290,7 +300,7 @@ inline constexpr io::Query kLockCapacity{"lock_capacity", R"sql(
 
 inline constexpr std::array kCatalogQueries = {
     kListTables, kListPartitionRoots, kListColumns, kListTypes,     kListKeys,     kListIndexes,
-    kListShapes, kListForeignKeys,    kListOthers,  kListViewReads, kLockCapacity,
+    kListShapes, kListForeignKeys,    kListOthers,  kListViewReads, kLockCapacity, kListNames,
 };
 
 }  // namespace pghaul::snapshot

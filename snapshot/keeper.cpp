@@ -63,27 +63,28 @@ void Keeper::lock_tables(const std::vector<TableInfo>& tables) {
 
 bool Keeper::try_take(const Selection& selection, bool hold_tables) {
     auto& source = *connection_;
-    const Catalog before = read_catalog(source, select_relations(source, selection));
+    const auto before = list_names(source, select_relations(source, selection));
+    const auto capacity = lock_capacity(source);
     source.execute({"begin_keeper", "begin isolation level repeatable read read only"});
     try {
         // LOCK takes no snapshot, so the one exported next is newer than every lock: no table can
         // change its shape or be truncated between the two.
-        const auto count = static_cast<std::int64_t>(before.tables.size());
-        if (hold_tables && count < before.lock_capacity / 2) lock_tables(before.tables);
+        const auto count = static_cast<std::int64_t>(before.size());
+        if (hold_tables && count < capacity / 2) lock_tables(before);
+        const auto row = source.query_row(source.server_major() >= 13 ? kExport : kExportBefore13);
+        exported_ = row.string(0, 0);
+        visible_ = row.string(0, 1);
+        catalog_ = read_catalog(source, select_relations(source, selection));
     } catch (Error& error) {
         if (error.poisons_connection()) throw;
         source.execute({"rollback", "rollback"});
         if (error.sqlstate() == "42P01") return false;  // dropped meanwhile: look again
         if (error.sqlstate() == "55P03") {
-            explain_lock_timeout(source, oids_of(before.tables), error);
+            explain_lock_timeout(source, oids_of(before), error);
         }
         throw;
     }
-    const auto row = source.query_row(source.server_major() >= 13 ? kExport : kExportBefore13);
-    exported_ = row.string(0, 0);
-    visible_ = row.string(0, 1);
-    catalog_ = read_catalog(source, select_relations(source, selection));
-    if (identity(catalog_.tables) == identity(before.tables)) return true;
+    if (identity(catalog_.tables) == identity(before)) return true;
     source.execute({"rollback", "rollback"});
     return false;
 }

@@ -125,19 +125,19 @@ TEST(WorkQueue, AnalyzesAPartitionedTableOnceWhenItsLastLeafIsFinished) {
     {
         WorkQueue queue(plan, {}, {}, streams(1));
         const auto list = alone(plan, queue);
-        const auto analyze = std::find(list.begin(), list.end(), "analyze public.\"Root\"");
+        const auto analyze = std::find(list.begin(), list.end(), "analyze \"public\".\"Root\"");
         ASSERT_NE(analyze, list.end());
         EXPECT_EQ(std::count(list.begin(), list.end(), *analyze), 1);
         EXPECT_LT(std::find(list.begin(), list.end(), "finish t0"), analyze);
         EXPECT_LT(std::find(list.begin(), list.end(), "t1.0"), analyze);
-        EXPECT_EQ(queue.analyzed(), std::set<std::string>{"public.\"Root\""});
+        EXPECT_EQ(queue.analyzed(), std::set<std::string>{"\"public\".\"Root\""});
     }
     // Who finishes only some of the leaves, or none, leaves it to the end of the run.
     WorkQueue resumed(plan, {{{1, 0}}, {}}, {1}, streams(1));
     WorkQueue copy_only(plan, {}, {}, streams(1, false));
     for (auto* queue : {&resumed, &copy_only}) {
         const auto list = alone(plan, *queue);
-        EXPECT_EQ(std::count(list.begin(), list.end(), "analyze public.\"Root\""), 0);
+        EXPECT_EQ(std::count(list.begin(), list.end(), "analyze \"public\".\"Root\""), 0);
         EXPECT_TRUE(queue->analyzed().empty());
     }
 }
