@@ -90,7 +90,8 @@ TEST_F(SpoolsKnown, AreKnownWhenARunBeganThemByItself) {
     const auto pair = fresh_pair(
         "create function take_time(id int) returns boolean language plpgsql as $$ begin "
         "if id % 100 = 0 and current_setting('application_name') like '%/write %' then "
-        "perform pg_catalog.pg_sleep(0.05); end if; return true; end $$;"
+        "perform pg_catalog.pg_sleep(case when id <= 4000 then 0.2 else 0.05 end); end if; return "
+        "true; end $$;"
         "create table slow (id int primary key check (public.take_time(id)), pad text);"
         "insert into slow select i, repeat('x', 200) from generate_series(1, 60000) i; analyze;");
     leave_files(pair, {"-j", "1"});

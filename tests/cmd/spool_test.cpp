@@ -100,11 +100,12 @@ TEST_F(SpoolRun, LetsTheSourceGoWhileTheTargetStandsStill) {
     EXPECT_TRUE(no_file_is_left());
 }
 
-/// A table that the target takes slowly: each hundredth row makes pghaul's own session there wait.
+/// A table that the target takes slowly: each hundredth row makes pghaul's own session there wait;
+/// ten times as long in the first chunk, so that the copy seems to take more than a minute.
 std::string slow_table(int rows, double seconds) {
     return "create function take_time(id int) returns boolean language plpgsql as $$ begin "
            "if id % 100 = 0 and current_setting('application_name') like '%/write %' then "
-           "perform pg_catalog.pg_sleep(" +
+           "perform pg_catalog.pg_sleep(case when id <= 4000 then 10 else 1 end * " +
            std::to_string(seconds) +
            "); end if; return true; end $$;"
            "create table slow (id int primary key check (public.take_time(id)), pad text);"
@@ -113,7 +114,7 @@ std::string slow_table(int rows, double seconds) {
 }
 
 TEST_F(SpoolRun, ReadsAheadByItselfWhenTheTargetFallsBehind) {
-    const auto pair = fresh_pair(slow_table(60000, 0.025));
+    const auto pair = fresh_pair(slow_table(60000, 0.02));
     const auto result =
         run(pair, {"-j", "1", "--chunk-size=1MB", "--json", "--spool-dir", folder_.path("")});
     ASSERT_TRUE(exited(result, 0));
