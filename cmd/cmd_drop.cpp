@@ -6,6 +6,7 @@
 
 #include "cmd/commands.hpp"
 #include "cmd/export_image.hpp"
+#include "cmd/format.hpp"
 #include "cmd/only_job.hpp"
 #include "cmd/session.hpp"
 #include "cmd/spool.hpp"
@@ -120,7 +121,7 @@ void drop_spools(const Options& options, snapshot::Journal& journal,
         spdlog::warn(
             "a run on host {} kept rows in files there, in {}: what it left stays\n"
             "HINT: remove that folder on {} if it is still there",
-            left.host, folder.path(), left.host);
+            printable(left.host), printable(folder.path()), printable(left.host));
     }
 }
 

@@ -168,6 +168,7 @@ class Verify {
 
     /// A cutover refuses while a difference stands.
     void note(const Outcome& outcome) {
+        journal_.upgrade();
         std::vector<int> compared;
         std::vector<int> differing;
         for (const auto& table : plan_.tables) compared.push_back(table.number);

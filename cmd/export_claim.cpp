@@ -53,17 +53,17 @@ void begin_anew(ExportContext& run) {
 void claim_folder(ExportContext& run) {
     auto source = run.open("plan");
     run.facts = check_source(source, run.interrupt);
-    if (const auto note = run.folder.note()) {
+    const auto note = run.folder.note();
+    if (note) {
         run.note = *note;
         check_same_export(run);
-    } else {
-        begin_anew(run);
     }
     snapshot::end_leftover_sessions(source, run.session_job, run.interrupt);
     const auto chosen = snapshot::select_relations(source, run.options.selection);
     const auto hazards =
         source_hazards(source, run.options, snapshot::read_catalog(source, chosen));
     refuse_if_no_go(hazards);
+    if (!note) begin_anew(run);
     for (const auto& hazard : hazards) {
         if (hazard.weight != Hazard::Weight::warning) continue;
         spdlog::warn("{}\nHINT: {}", hazard.message, hazard.fix);

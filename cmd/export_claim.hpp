@@ -8,7 +8,7 @@
 namespace pghaul::cmd {
 
 /// Looks at the source and the folder; begins an export in a folder that holds none. Fills facts
-/// and note. Nothing is touched before all questions are answered.
+/// and note. The folder is not touched before all questions are answered.
 /// Throws: io::Error (no_go if it must not go on).
 void claim_folder(ExportContext& run);
 

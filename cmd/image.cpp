@@ -119,6 +119,8 @@ class Image {
             make_schema();
             steps_.begin("snapshot");
         }
+        // Marks what nobody wants to be read back: before workers come, who mark tables, too.
+        tables_to_read_back(run_);
         int number = 0;
         // A table of two moments gets its indexes only when the changes are in (invariant 5).
         const bool with_indexes = run_.options.until != Until::copied && !(keep && run_.capture);

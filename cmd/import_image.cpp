@@ -87,7 +87,7 @@ void load_rows(RunContext& run, Steps& steps, const Exported& exported) {
          tables_to_read_back(run)});
     run_streams(run, queue, {}, {});
     run.analyzed.merge(queue.analyzed());
-    if (!queue.all_done()) stop_early(run);
+    if (!queue.all_copied() || !queue.all_done()) stop_early(run);
     steps.end(progress.loaded_bytes - progress.loaded_before_bytes);
     if (const auto missing = run.journal.missing_chunks(); missing > 0) {
         throw Error(fmt::format("{} chunks are not in the target although they were loaded: it "

@@ -41,19 +41,23 @@ json tables_of(const Report& report) {
     return tables;
 }
 
+/// null for large objects, and for a table that was added since the tables were read.
+json name_of_table(const Report& report, int number) {
+    const auto place = static_cast<std::size_t>(number);
+    if (number < 0 || place >= report.tables.size()) return nullptr;
+    return report.tables[place].name;
+}
+
 json chunks_of(const Report& report) {
     json chunks = json::array();
     for (const auto& chunk : report.chunks) {
-        chunks.push_back(
-            {{"table", chunk.table < 0
-                           ? json(nullptr)
-                           : json(report.tables[static_cast<std::size_t>(chunk.table)].name)},
-             {"chunk", chunk.number},
-             {"stream", chunk.lane},
-             {"begun_at", iso_text(chunk.begun)},
-             {"ended_at", iso_text(chunk.ended)},
-             {"rows", chunk.rows},
-             {"sent_bytes", chunk.sent_bytes}});
+        chunks.push_back({{"table", name_of_table(report, chunk.table)},
+                          {"chunk", chunk.number},
+                          {"stream", chunk.lane},
+                          {"begun_at", iso_text(chunk.begun)},
+                          {"ended_at", iso_text(chunk.ended)},
+                          {"rows", chunk.rows},
+                          {"sent_bytes", chunk.sent_bytes}});
     }
     return chunks;
 }

@@ -39,6 +39,47 @@ void refresh_all(RunContext& run) {
     for (const auto& view : run.plan.materialized_views) refresh(target, run.journal, view);
 }
 
+/// Of the given tables and partitioned tables, quoted, those that have a statistics object, or a
+/// leaf with one.
+std::set<std::string> with_statistics_objects(Connection& target,
+                                              const std::vector<std::string>& names) {
+    if (target.server_major() < 10) return {};
+    const auto rows = target.query({"statistics_objects", R"sql(
+                                       with recursive tree(name, node) as (
+                                           select u.name, pg_catalog.to_regclass(u.name)::oid
+                                             from unnest($1::pg_catalog.text[]) as u(name)
+                                           union all
+                                           select tree.name, h.inhrelid
+                                             from tree
+                                             join pg_catalog.pg_inherits as h
+                                               on h.inhparent = tree.node
+                                       )
+                                       select distinct tree.name
+                                         from tree
+                                         join pg_catalog.pg_statistic_ext as s
+                                           on s.stxrelid = tree.node
+                                   )sql"},
+                                   {io::array_literal(names)});
+    std::set<std::string> found;
+    for (int row = 0; row < rows.rows(); ++row) found.insert(rows.string(row, 0));
+    return found;
+}
+
+/// Partitioned tables that have had no statistics yet. And what has statistics objects: these are
+/// made after the rows, so the ANALYZE that came with the rows did not fill them.
+std::vector<std::string> tables_to_analyze(RunContext& run) {
+    std::vector<std::string> analyzed(run.analyzed.begin(), run.analyzed.end());
+    for (const auto& table : run.plan.tables) {
+        if (table.info.root_name.empty()) analyzed.push_back(table.info.qualified());
+    }
+    auto target = run.open_target("statistics");
+    auto again = with_statistics_objects(target, analyzed);
+    for (const auto& root : run.plan.partition_roots) {
+        if (!run.analyzed.contains(root)) again.insert(root);
+    }
+    return {again.begin(), again.end()};
+}
+
 void make_foreign_keys(RunContext& run) {
     loader::make_foreign_keys(
         run.plan.foreign_keys, run.journal,
@@ -124,10 +165,7 @@ void refresh_views(RunContext& run, Steps& steps) {
 
 void update_statistics(RunContext& run, Steps& steps) {
     steps.once("statistics", [&] {
-        std::vector<std::string> roots;
-        for (const auto& root : run.plan.partition_roots) {
-            if (!run.analyzed.contains(root)) roots.push_back(root);
-        }
+        const auto roots = tables_to_analyze(run);
         const auto statement = [&](std::size_t i) { return "analyze " + roots[i]; };
         loader::for_each_parallel(
             roots.size(), run.options.jobs, "analyze",

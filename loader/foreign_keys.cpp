@@ -18,17 +18,11 @@ using State = snapshot::ForeignKeyState;
 void make_foreign_keys(const std::vector<ForeignKey>& keys, snapshot::Journal& journal,
                        const OpenTarget& open_target, int jobs, io::RunProgress& progress) {
     if (keys.empty()) return;
-    // Validations of one table would wait for each other's lock: they go to one stream. So do the
-    // keys of all partitioned tables, which are checked while they are added, under stronger locks.
-    std::map<std::string, std::vector<const ForeignKey*>> to_check;
-    const std::string partitioned;
+    // Validations of one table would wait for each other's lock: they go to one stream.
+    std::map<std::string, std::vector<const ForeignKey*>> to_validate;
     auto& target = journal.connection();
     for (const auto& key : keys) {
         const State state = state_of(target, key);
-        if (state == State::missing && key.on_partitioned) {
-            to_check[partitioned].push_back(&key);
-            continue;
-        }
         if (state == State::missing) {
             const auto sql = add_foreign_key_sql(key);
             const auto problem = problem_with(target, key, {"add_foreign_key", sql});
@@ -36,27 +30,30 @@ void make_foreign_keys(const std::vector<ForeignKey>& keys, snapshot::Journal& j
             io::failpoint(io::Failpoint::foreign_key_added);
             if (problem) continue;
         }
-        // One that the source itself holds NOT VALID stays so.
-        if (state == State::valid || !key.validated) {
+        // One just added to a partitioned table is checked already; one that the source itself
+        // holds NOT VALID stays so.
+        const bool settled = state == State::valid || !key.validated ||
+                             (state == State::missing && key.on_partitioned);
+        if (settled) {
             journal.forget_problem(subject_of(key));
         } else {
-            to_check[key.table].push_back(&key);
+            to_validate[key.table].push_back(&key);
         }
     }
 
     std::vector<std::vector<const ForeignKey*>> groups;
-    for (auto& [table, group] : to_check) groups.push_back(std::move(group));
+    for (auto& [table, group] : to_validate) groups.push_back(std::move(group));
     std::mutex mutex;
     std::vector<std::pair<const ForeignKey*, std::optional<std::string>>> outcomes;
     for_each_parallel(
         groups.size(), jobs, "validate", open_target, progress,
-        [&](std::size_t i) { return "check foreign keys of " + groups[i].front()->table_display; },
+        [&](std::size_t i) {
+            return "validate foreign keys of " + groups[i].front()->table_display;
+        },
         [&](io::Connection& connection, std::size_t i) {
             for (const auto* key : groups[i]) {
-                const bool add = state_of(connection, *key) == State::missing;
-                const auto sql = add ? add_foreign_key_sql(*key) : validate_foreign_key_sql(*key);
-                auto problem = problem_with(
-                    connection, *key, {add ? "add_foreign_key" : "validate_foreign_key", sql});
+                const auto sql = validate_foreign_key_sql(*key);
+                auto problem = problem_with(connection, *key, {"validate_foreign_key", sql});
                 const std::lock_guard guard(mutex);
                 outcomes.emplace_back(key, std::move(problem));
             }

@@ -180,6 +180,7 @@ class WorkQueue {
     bool copying_over() const;
     void announce(std::unique_lock<std::mutex>& lock);
     void leave_to_the_run(TableState& table);
+    void read_back_alone(TableState& table);
     void note_elsewhere(const TableChunk& one, const std::optional<SpoolFile>& file);
     TableState& table_of(const Work& work);
     void forget_file(const SpoolFile& file);

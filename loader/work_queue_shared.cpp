@@ -54,6 +54,13 @@ WorkQueue::Elsewhere WorkQueue::elsewhere() const {
     return all;
 }
 
+/// A small table was to be read back together with its group, but has left it.
+void WorkQueue::read_back_alone(TableState& table) {
+    const auto pieces = options_.read_back.find(table.plan->number);
+    if (options_.helper || table.pieces > 0 || pieces == options_.read_back.end()) return;
+    table.pieces = pieces->second;
+}
+
 std::vector<SpoolFile> WorkQueue::settle(const snapshot::ChunkStates& chunks) {
     const std::lock_guard guard(mutex_);
     std::vector<SpoolFile> files;
@@ -69,6 +76,7 @@ std::vector<SpoolFile> WorkQueue::settle(const snapshot::ChunkStates& chunks) {
         table.copy_left -= static_cast<double>(bytes);
         if (options_.progress != nullptr) options_.progress->loaded_bytes += bytes;
         if (!table.copied()) continue;
+        if (chunks.unproven.contains(table_number)) read_back_alone(table);
         const bool ended = chunks.finished.contains(table_number) && !table.finished;
         table.finished = table.finished || ended;
         copied(table);
@@ -83,11 +91,7 @@ std::vector<SpoolFile> WorkQueue::settle(const snapshot::ChunkStates& chunks) {
         } else {
             table.unclaimed.insert(
                 std::upper_bound(table.unclaimed.begin(), table.unclaimed.end(), number), number);
-            // It was to be read back together with its group.
-            const auto pieces = options_.read_back.find(table_number);
-            if (pieces != options_.read_back.end() && !options_.helper) {
-                table.pieces = pieces->second;
-            }
+            read_back_alone(table);
         }
     }
     if (!chunks.loaded.empty() || !chunks.free.empty()) changed_.notify_all();

@@ -51,6 +51,7 @@ ChunkStates look_at_chunks(io::Connection& target, const std::string& job,
         states.loaded.insert(chunk);
         states.free.erase(chunk);
         if (rows.boolean(row, 2)) states.finished.insert(chunk.first);
+        if (!rows.boolean(row, 3)) states.unproven.insert(chunk.first);
     }
     return states;
 }

@@ -30,6 +30,8 @@ struct ChunkStates {
     ChunkKeys loaded;
     /// Of their tables, by number, those that are finished too.
     std::set<int> finished;
+    /// And those that nobody has read back yet.
+    std::set<int> unproven = {};
     /// Neither loaded nor claimed: whoever had them is gone.
     ChunkKeys free;
 };

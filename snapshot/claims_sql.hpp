@@ -18,9 +18,10 @@ inline constexpr io::Query kClaimChunks{"claim_chunks", R"sql(
        for update of c skip locked
 )sql"};
 
-/// The same parameters. Rows: those that are loaded, and whether their table is finished.
+/// The same parameters. Rows: those that are loaded, whether their table is finished, and whether
+/// it is known what it holds.
 inline constexpr io::Query kLoadedOf{"loaded_of", R"sql(
-    select c.table_number, c.number, t.finished_at is not null
+    select c.table_number, c.number, t.finished_at is not null, coalesce(t.proof, '') <> ''
       from unnest($2::pg_catalog.int4[], $3::pg_catalog.int4[]) as u(table_number, number)
       join pghaul.chunk as c on c.job = $1
                             and c.table_number = u.table_number

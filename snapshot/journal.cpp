@@ -89,8 +89,10 @@ bool Journal::is_running() { return query(kLockHolder, {job_}).rows() > 0; }
 
 void Journal::create() {
     connection().execute(kCreateJournal);
-    connection().execute(kUpgradeJournal);
+    upgrade();
 }
+
+void Journal::upgrade() { connection().execute(kUpgradeJournal); }
 
 bool Journal::try_lock() { return connection_->query(kTryLockJob, {job_}).boolean(0, 0); }
 
@@ -125,7 +127,7 @@ void Journal::insert(const JobRecord& record) {
 }
 
 std::int64_t Journal::begin_run(const std::string& runner, const std::string& version) {
-    connection().execute(kUpgradeJournal);
+    upgrade();
     run_ = connection().query_row(kBeginRun, {job_, runner, version}).integer(0, 0);
     return run_;
 }

@@ -100,6 +100,8 @@ class Journal {
     void lock();
     /// record.job_id: empty for a new one.
     void insert(const JobRecord& record);
+    /// Brings a journal of an earlier version up to date.
+    void upgrade();
     /// Begins a run: from here on, marks of earlier runs fail. Returns its number. Brings a journal
     /// of an earlier version up to date.
     std::int64_t begin_run(const std::string& runner, const std::string& version);

@@ -89,14 +89,6 @@ inline constexpr io::Query kCreateJournal{"create_journal", R"sql(
         noted_at  timestamptz not null default pg_catalog.clock_timestamp(),
         primary key (job, subject)
     );
-    create table if not exists pghaul.spool (
-        job          text not null references pghaul.job on delete cascade,
-        host         text not null,
-        base         text not null,
-        limit_bytes  bigint not null,
-        noted_at     timestamptz not null default pg_catalog.clock_timestamp(),
-        primary key (job, host, base)
-    );
 )sql"};
 
 /// What journals of the first versions lack. It takes locks only where something is missing; other
@@ -105,6 +97,9 @@ inline constexpr io::Query kUpgradeJournal{"upgrade_journal", R"sql(
     do $$
     begin
         if pg_catalog.to_regclass('pghaul.hazard') is null then
+            -- In the order in which streams take theirs: they have locked a chunk's row.
+            lock table pghaul.chunk, pghaul.large_object_chunk, pghaul.table_plan, pghaul.job
+                in access exclusive mode;
             alter table pghaul.job
                 add column if not exists source_version text,
                 add column if not exists windows bigint not null default 0;
@@ -125,6 +120,16 @@ inline constexpr io::Query kUpgradeJournal{"upgrade_journal", R"sql(
                 fix       text not null,
                 noted_at  timestamptz not null default pg_catalog.clock_timestamp(),
                 primary key (job, topic, number)
+            );
+        end if;
+        if pg_catalog.to_regclass('pghaul.spool') is null then
+            create table if not exists pghaul.spool (
+                job          text not null references pghaul.job on delete cascade,
+                host         text not null,
+                base         text not null,
+                limit_bytes  bigint not null,
+                noted_at     timestamptz not null default pg_catalog.clock_timestamp(),
+                primary key (job, host, base)
             );
         end if;
     end

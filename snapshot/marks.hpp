@@ -1,5 +1,6 @@
 // The marks of the journal: each commits together with the work that it speaks of (invariants 3,
-// 7), on the connection that does that work. A mark of a run that another has replaced is refused.
+// 7), on the connection that does that work. A mark that rows are loaded is refused to a run that
+// another has replaced.
 // Not for: what the run as a whole notes (journal.hpp).
 // Thread: the one that owns the connection.
 #pragma once

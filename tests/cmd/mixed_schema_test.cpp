@@ -39,6 +39,30 @@ TEST_F(WholeRun, CarriesEveryKindOfObjectAndEveryOddName) {
               "");
 }
 
+TEST_F(WholeRun, FillsStatisticsObjectsOfPlainTablesLeavesAndPartitionedOnes) {
+    const auto pair = fresh_pair(R"sql(
+        create table plain as select i % 10 as a, i % 20 as b from generate_series(1, 1000) i;
+        create statistics of_plain (ndistinct) on a, b from plain;
+        create table "Root" (a int, b int) partition by range (a);
+        create table leaf partition of "Root" for values from (0) to (10);
+        create table other partition of "Root" for values from (10) to (20);
+        insert into "Root" select i % 20, i % 40 from generate_series(1, 1000) i;
+        create statistics of_leaf (ndistinct) on a, b from leaf;
+        create table "Second" (a int, b int) partition by range (a);
+        create table second_leaf partition of "Second" default;
+        insert into "Second" select i % 20, i % 40 from generate_series(1, 1000) i;
+        create statistics of_second (ndistinct) on a, b from "Second";
+        analyze;)sql");
+    ASSERT_TRUE(exited(run(pair), 0));
+    const std::string filled =
+        "select s.stxname, count(*) from pg_statistic_ext s join pg_statistic_ext_data d on "
+        "d.stxoid = s.oid where d.stxdndistinct is not null group by 1 order by 1;";
+    EXPECT_EQ(pair.target_sql(filled), pair.source_sql(filled));
+    EXPECT_EQ(
+        pair.target_sql("select count(*) from (" + filled.substr(0, filled.size() - 1) + ") as f;"),
+        "3");
+}
+
 TEST_F(WholeRun, SaysDoneAlreadyThenDropsOnceAndFindsNothingTheSecondTime) {
     const auto pair = fresh_pair("create table t as select 1 as a;");
     ASSERT_TRUE(exited(run(pair), 0));

@@ -461,6 +461,25 @@ TEST(SharedWork, OfAGroupThatIsLoadedButNotFinishedIsFinishedHere) {
     EXPECT_TRUE(queue.all_done());
 }
 
+TEST(SharedWork, OfAGroupThatNobodyHasReadBackIsReadBackHere) {
+    const auto plan = two_groups();
+    auto options = streams(1);
+    for (int i = 0; i < 66; ++i) options.read_back[i] = 1;
+    WorkQueue queue(plan, {}, {}, options);
+    queue.done(0, *queue.take(0));
+    queue.elsewhere(*queue.take(0));
+    // Someone loaded t64 alone, after whoever had its group was gone.
+    queue.settle({.loaded = {{64, 0}, {65, 0}}, .finished = {65}, .unproven = {64}, .free = {}});
+    EXPECT_FALSE(queue.all_copied());
+    std::vector<std::string> all;
+    while (const auto work = queue.take(0)) {
+        all.push_back(said(work));
+        queue.done(0, *work);
+    }
+    EXPECT_EQ(all, (std::vector<std::string>{"release", "read t64.0", "finish t64"}));
+    EXPECT_TRUE(queue.all_copied());
+}
+
 TEST(SharedWork, OfAGroupComesBackWithAllThatWasToBeDoneWithIt) {
     const auto plan = two_groups();
     auto options = streams(1);

@@ -59,11 +59,13 @@ TEST_F(Claims, OfATableThatIsFinishedTooAreSeenSo) {
         mark_loaded(*one_, {"job", journal_->run(), 1}, 0, 0, {}, 10);
         mark_loaded(*one_, {"job", journal_->run(), 1}, 1, 0, {}, 10);
         mark_finished(*one_, "job", 1);
+        mark_proof(*one_, "job", {1}, Proof::read_back);
         EXPECT_TRUE(states().finished.empty());
         transaction.commit();
     }
     EXPECT_EQ(states().loaded, (ChunkKeys{{0, 0}, {1, 0}}));
     EXPECT_EQ(states().finished, std::set<int>{1});
+    EXPECT_EQ(states().unproven, std::set<int>{0});
 }
 
 TEST_F(Claims, OfASessionThatDiesAreFree) {
