@@ -1,7 +1,6 @@
 #include "io/agent.hpp"
 
 #include <fcntl.h>
-#include <oneapi/tbb/parallel_pipeline.h>
 #include <oneapi/tbb/task_arena.h>
 #include <poll.h>
 
@@ -16,6 +15,7 @@
 #include <vector>
 
 #include "io/agent_protocol.hpp"
+#include "io/carry.hpp"
 #include "io/connection.hpp"
 #include "io/copy_reader.hpp"
 #include "io/frame_pipe.hpp"
@@ -176,39 +176,21 @@ class Agent {
     }
 
     void send_blocks(CopyReader& reader, std::size_t blocks_in_flight) {
-        struct Place {
+        struct Carried {
             Block block;
             std::vector<char> packed;
         };
-        // As in relay.cpp: a place is sent before it is filled again.
-        std::vector<Place> ring(blocks_in_flight);
-        std::size_t next = 0;
-        const auto read = [&](tbb::flow_control& control) -> Place* {
-            Place& place = ring[next++ % ring.size()];
-            place.block.clear();
-            if (reader.read(place.block)) return &place;
-            control.stop();
-            return nullptr;
+        const auto read = [&](Carried& carried) { return reader.read(carried.block); };
+        const auto pack_it = [](Carried& carried) {
+            pack(carried.block, carried.packed);
+            let_go_if_giant(carried.block.bytes);
         };
-        const auto pack_place = [](Place* place) {
-            pack(place->block, place->packed);
-            // One giant row must not keep its room for the rest of the stream.
-            if (place->block.bytes.capacity() > 4 * kBlockBytes) {
-                std::vector<char>().swap(place->block.bytes);
-            }
-            return place;
+        const auto send = [&](Carried& carried) {
+            out_.write(raw(FrameKind::block), view(carried.packed));
+            let_go_if_giant(carried.packed);
         };
-        const auto send = [&](Place* place) {
-            out_.write(raw(FrameKind::block), view(place->packed));
-            if (place->packed.capacity() > 4 * kBlockBytes) std::vector<char>().swap(place->packed);
-        };
-        arena_.execute([&] {
-            tbb::parallel_pipeline(
-                blocks_in_flight,
-                tbb::make_filter<void, Place*>(tbb::filter_mode::serial_in_order, read) &
-                    tbb::make_filter<Place*, Place*>(tbb::filter_mode::parallel, pack_place) &
-                    tbb::make_filter<Place*, void>(tbb::filter_mode::serial_in_order, send));
-        });
+        arena_.execute(
+            [&] { carry_blocks<Carried>(blocks_in_flight, interrupt_, read, pack_it, send); });
     }
 
     FrameWriter& out_;

@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "tests/loader/queue_plans.hpp"
+#include "tests/loader/queue_words.hpp"
 
 namespace pghaul::loader {
 namespace {
@@ -16,43 +17,6 @@ namespace {
 using snapshot::Plan;
 using test::kMegabyte;
 using test::queue_table;
-
-WorkQueue::Options streams(int count, bool finish = true) {
-    WorkQueue::Options options;
-    options.streams = count;
-    options.finish = finish;
-    return options;
-}
-
-/// "t0.2" for a chunk, "index i100", "finish t0", "objects 1", "release", "end".
-std::string said(const std::optional<Work>& work) {
-    if (!work) return "end";
-    std::string text;
-    switch (work->kind) {
-        case Work::Kind::copy:
-            for (const auto& [table, chunk] : work->chunks) {
-                text += (text.empty() ? "" : "+") + table->info.name + "." +
-                        std::to_string(chunk->number);
-            }
-            return (work->spooled ? "load " : "") + text;
-        case Work::Kind::spool:
-            return "spool " + work->chunks.front().table->info.name + "." +
-                   std::to_string(work->chunks.front().chunk->number);
-        case Work::Kind::large_objects:
-            return "objects " + std::to_string(work->objects->number);
-        case Work::Kind::build_index:
-            return "index " + work->index->name;
-        case Work::Kind::read_back:
-            return "read " + work->table->info.name + "." + std::to_string(work->piece);
-        case Work::Kind::finish:
-            return "finish " + work->table->info.name;
-        case Work::Kind::analyze_root:
-            return "analyze " + work->root;
-        case Work::Kind::release_source:
-            return "release";
-    }
-    return text;
-}
 
 /// Two streams that always have work in hand: what a stream has done it gives back only to take
 /// the next, as a lane does.
@@ -70,18 +34,6 @@ class TwoHands {
     WorkQueue& queue_;
     std::array<std::optional<Work>, 2> hands_;
 };
-
-/// Everything that one stream does when it is alone.
-std::vector<std::string> alone(const Plan& plan, WorkQueue& queue) {
-    std::vector<std::string> list;
-    const auto limit = 10 * static_cast<std::size_t>(plan.total_chunks() + 10);
-    while (auto work = queue.take(0)) {
-        list.push_back(said(work));
-        queue.done(0, *work);
-        if (list.size() > limit) throw std::runtime_error("the queue has no end");
-    }
-    return list;
-}
 
 TEST(WorkQueue, FinishesATableWhoseIndexGrewWhileTheCatalogWasRead) {
     Plan plan;
@@ -366,167 +318,6 @@ TEST(WorkQueue, PassesOnWhatTheLastCopysAnnouncementThrows) {
     options.on_all_read = [] { throw std::runtime_error("sequences"); };
     WorkQueue queue(plan, {}, {}, options);
     EXPECT_THROW(queue.take(0), std::runtime_error);
-}
-
-TEST(SharedWork, ComesBackFromAProcessThatDiedAndIsSeenWhenItIsLoaded) {
-    Plan plan;
-    plan.tables.push_back(queue_table(0, 2, 20 * kMegabyte, {8 * kMegabyte}));
-    WorkQueue queue(plan, {}, {}, streams(1));
-    auto first = queue.take(0);
-    EXPECT_EQ(said(first), "t0.0");
-    queue.elsewhere(*first);
-    auto second = queue.take(0);
-    EXPECT_EQ(said(second), "t0.1");
-    EXPECT_EQ(queue.elsewhere().chunks, (snapshot::ChunkKeys{{0, 0}}));
-    queue.settle({.loaded = {}, .finished = {}, .free = {{0, 0}}});
-    EXPECT_TRUE(queue.elsewhere().empty());
-    queue.done(0, *second);
-    first = queue.take(0);
-    EXPECT_EQ(said(first), "t0.0") << "nobody else has it any more";
-    queue.elsewhere(*first);
-    EXPECT_FALSE(queue.all_copied());
-    queue.settle({.loaded = {{0, 0}}, .finished = {}, .free = {}});
-    EXPECT_EQ(said(queue.take(0)), "release");
-    EXPECT_TRUE(queue.all_copied());
-}
-
-TEST(SharedWork, OfAnIndexHoldsUpItsTablesEnd) {
-    Plan plan;
-    plan.tables.push_back(queue_table(0, 1, 20 * kMegabyte, {8 * kMegabyte, 9 * kMegabyte}));
-    snapshot::LoadedChunks loaded;
-    loaded.tables = {{0, 0}};
-    WorkQueue queue(plan, loaded, {}, streams(1));
-    auto work = queue.take(0);
-    EXPECT_EQ(said(work), "release");
-    queue.done(0, *work);
-    const auto large = queue.take(0);
-    EXPECT_EQ(said(large), "index i100001");
-    queue.elsewhere(*large);
-    const auto small = queue.take(0);
-    EXPECT_EQ(said(small), "index i100000");
-    queue.done(0, *small);
-    queue.settle_index(plan.tables[0], *large->index, false);
-    const auto again = queue.take(0);
-    EXPECT_EQ(said(again), "index i100001") << "whoever built it is gone";
-    queue.elsewhere(*again);
-    queue.settle_index(plan.tables[0], *large->index, true);
-    EXPECT_EQ(said(queue.take(0)), "finish t0");
-}
-
-/// Two groups of small tables, t0 to t63 and t64 to t65.
-Plan two_groups() {
-    Plan plan;
-    for (int i = 0; i < 66; ++i) plan.tables.push_back(queue_table(i, 1, 8192, {8192}));
-    return plan;
-}
-
-TEST(SharedWork, OfAGroupIsLeftToWhoeverHasItAndTheRestGoesOn) {
-    const auto plan = two_groups();
-    io::RunProgress progress;
-    auto options = streams(1);
-    options.progress = &progress;
-    for (int i = 0; i < 66; ++i) options.read_back[i] = 1;
-    WorkQueue queue(plan, {}, {}, options);
-    auto big = queue.take(0);
-    ASSERT_EQ(big->chunks.size(), 64U);
-    queue.done(0, *big);
-    auto group = queue.take(0);
-    ASSERT_EQ(said(group), "t64.0+t65.0");
-    // Another process has t64.
-    queue.elsewhere(std::vector<TableChunk>{group->chunks.front()});
-    group->chunks.erase(group->chunks.begin());
-    EXPECT_EQ(queue.elsewhere().chunks, (snapshot::ChunkKeys{{64, 0}}));
-    queue.done(0, *group);
-    EXPECT_FALSE(queue.all_copied());
-    EXPECT_EQ(progress.tables_finished, 65);
-    queue.settle({.loaded = {{64, 0}}, .finished = {64}, .free = {}});
-    EXPECT_EQ(said(queue.take(0)), "release") << "it has been read back and finished there";
-    EXPECT_TRUE(queue.all_copied());
-    EXPECT_EQ(progress.tables_finished, 66);
-    EXPECT_EQ(progress.tables_loaded, 66);
-}
-
-TEST(SharedWork, OfAGroupThatIsLoadedButNotFinishedIsFinishedHere) {
-    const auto plan = two_groups();
-    WorkQueue queue(plan, {}, {}, streams(1));
-    queue.done(0, *queue.take(0));
-    const auto group = queue.take(0);
-    queue.elsewhere(*group);
-    queue.settle({.loaded = {{64, 0}, {65, 0}}, .finished = {65}, .free = {}});
-    queue.done(0, *queue.take(0));  // release
-    const auto end = queue.take(0);
-    EXPECT_EQ(said(end), "finish t64");
-    queue.done(0, *end);
-    EXPECT_EQ(said(queue.take(0)), "end");
-    EXPECT_TRUE(queue.all_done());
-}
-
-TEST(SharedWork, OfAGroupThatNobodyHasReadBackIsReadBackHere) {
-    const auto plan = two_groups();
-    auto options = streams(1);
-    for (int i = 0; i < 66; ++i) options.read_back[i] = 1;
-    WorkQueue queue(plan, {}, {}, options);
-    queue.done(0, *queue.take(0));
-    queue.elsewhere(*queue.take(0));
-    // Someone loaded t64 alone, after whoever had its group was gone.
-    queue.settle({.loaded = {{64, 0}, {65, 0}}, .finished = {65}, .unproven = {64}, .free = {}});
-    EXPECT_FALSE(queue.all_copied());
-    std::vector<std::string> all;
-    while (const auto work = queue.take(0)) {
-        all.push_back(said(work));
-        queue.done(0, *work);
-    }
-    EXPECT_EQ(all, (std::vector<std::string>{"release", "read t64.0", "finish t64"}));
-    EXPECT_TRUE(queue.all_copied());
-}
-
-TEST(SharedWork, OfAGroupComesBackWithAllThatWasToBeDoneWithIt) {
-    const auto plan = two_groups();
-    auto options = streams(1);
-    for (int i = 0; i < 66; ++i) options.read_back[i] = 1;
-    WorkQueue queue(plan, {}, {}, options);
-    queue.done(0, *queue.take(0));
-    queue.elsewhere(*queue.take(0));
-    queue.settle({.loaded = {{65, 0}}, .finished = {65}, .free = {{64, 0}}});
-    std::vector<std::string> all;
-    while (const auto work = queue.take(0)) {
-        all.push_back(said(work));
-        queue.done(0, *work);
-    }
-    EXPECT_EQ(all, (std::vector<std::string>{"t64.0", "release", "read t64.0", "finish t64"}));
-    EXPECT_TRUE(queue.all_done());
-}
-
-TEST(SharedWork, GivesAWorkerGroupsFromTheOtherEnd) {
-    const auto plan = two_groups();
-    auto options = streams(1);
-    options.helper = true;
-    options.read_back = {{64, 1}, {65, 1}};
-    WorkQueue queue(plan, {}, {5}, options);
-    const auto last = queue.take(0);
-    EXPECT_EQ(said(last), "t64.0+t65.0");
-    EXPECT_TRUE(last->finish_too);
-    EXPECT_TRUE(last->read_back_too);
-    queue.done(0, *last);
-    const auto first = queue.take(0);
-    EXPECT_EQ(first->chunks.size(), 63U) << "one is finished";
-    EXPECT_FALSE(first->read_back_too);
-}
-
-TEST(SharedWork, LeavesAWorkerAllButLargeObjectsAndTheEndsOfLargeTables) {
-    Plan plan;
-    plan.tables.push_back(queue_table(0, 2, 20 * kMegabyte, {8 * kMegabyte}));
-    plan.tables.push_back(queue_table(1, 1, 8192, {8192}));
-    plan.large_objects.push_back({1, 1, 99, 7});
-    auto options = streams(1);
-    options.helper = true;
-    WorkQueue queue(plan, {}, {}, options);
-    std::vector<std::string> all;
-    while (const auto work = queue.take(0)) {
-        all.push_back(said(work));
-        queue.done(0, *work);
-    }
-    EXPECT_EQ(all, (std::vector<std::string>{"t0.0", "t0.1", "index i100000", "t1.0", "release"}));
 }
 
 TEST(WorkDisplay, NamesTableRangeAndObject) {
