@@ -31,7 +31,9 @@ class Judge {
               std::unique_lock lock(mutex_);
               while (!changed_.wait_for(lock, stop, kLook, [&] { return stop.stop_requested(); })) {
                   if (!judge.target_limits(loader::SpoolJudge::sample(run.progress))) continue;
-                  if (!takes_long(run.progress, began)) continue;
+                  if (!loader::SpoolJudge::worthwhile(queue.share_done(),
+                                                      loader::SpoolJudge::Clock::now() - began))
+                      continue;
                   if (!noted(run, queue.spool_rules().limit_bytes)) continue;
                   if (queue.begin_spooling()) {
                       spdlog::info("the target falls behind: the source is read ahead into {}",
@@ -41,14 +43,6 @@ class Judge {
           }) {}
 
   private:
-    static bool takes_long(const io::RunProgress& progress,
-                           loader::SpoolJudge::Clock::time_point began) {
-        const std::int64_t loaded = progress.loaded_bytes;
-        return loader::SpoolJudge::worthwhile(loaded - progress.loaded_before_bytes,
-                                              progress.planned_bytes - loaded,
-                                              loader::SpoolJudge::Clock::now() - began);
-    }
-
     /// No file before it is known where: returns false if that could not be noted now.
     bool noted(const RunContext& run, std::int64_t limit_bytes) {
         if (noted_) return true;

@@ -2,10 +2,10 @@
 
 namespace pghaul::loader {
 
-bool SpoolJudge::worthwhile(std::int64_t loaded, std::int64_t left, Clock::duration since) {
+bool SpoolJudge::worthwhile(double done, Clock::duration since) {
     const double seconds = std::chrono::duration<double>(since).count();
     const double limit = std::chrono::duration<double>(kLongCopy).count();
-    return static_cast<double>(left) * seconds > limit * static_cast<double>(loaded);
+    return (1 - done) * seconds > limit * done;
 }
 
 SpoolJudge::Sample SpoolJudge::sample(const io::RunProgress& progress) {

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 #include <deque>
 
 #include "io/progress.hpp"
@@ -22,9 +21,9 @@ class SpoolJudge {
     /// A copy that ends within this is not worth files: its snapshot is gone soon anyway.
     static constexpr std::chrono::seconds kLongCopy{60};
 
-    /// Whether loading goes on for longer than that, at the pace so far. Bytes: those of this run,
-    /// loaded since it began and left to load.
-    static bool worthwhile(std::int64_t loaded, std::int64_t left, Clock::duration since);
+    /// Whether the rest takes longer than that, at the pace so far. done: share of this run's work
+    /// (WorkQueue::share_done()).
+    static bool worthwhile(double done, Clock::duration since);
 
     struct Sample {
         Clock::time_point at;

@@ -60,6 +60,7 @@ WorkQueue::WorkQueue(const snapshot::Plan& plan, const snapshot::LoadedChunks& l
         if (options_.helper) table.pieces = 0;
         if (table.copied()) copied(table);
         if (table.finished) count(0, 1);
+        cost_at_start_ += path(table);
     }
 }
 
@@ -229,6 +230,14 @@ bool WorkQueue::all_copied() const {
     const std::lock_guard guard(mutex_);
     return copying_over() && std::all_of(tables_.begin(), tables_.end(),
                                          [](const auto& table) { return table.read_back(); });
+}
+
+double WorkQueue::share_done() const {
+    const std::lock_guard guard(mutex_);
+    if (cost_at_start_ <= 0) return 1;
+    double left = 0;
+    for (const auto& table : tables_) left += path(table);
+    return 1 - left / cost_at_start_;
 }
 
 bool WorkQueue::all_done() const {

@@ -107,6 +107,9 @@ class WorkQueue {
     std::set<std::string> analyzed() const;
     /// Rethrows what fail() was given first.
     void rethrow() const;
+    /// Share of the copying and index building that this queue began with, by what it costs: 0
+    /// to 1.
+    double share_done() const;
     bool all_done() const;
     /// Loaded and, where that is wanted, read back.
     bool all_copied() const;
@@ -192,6 +195,7 @@ class WorkQueue {
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     std::vector<TableState> tables_;
+    double cost_at_start_ = 0;
     std::map<std::string, RootState> roots_;  // by their quoted names
     std::deque<Work> groups_;                 // of small tables
     std::deque<const snapshot::LargeObjectChunk*> objects_;

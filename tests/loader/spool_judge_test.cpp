@@ -55,14 +55,10 @@ TEST(SpoolJudge, ForgetsWhatWasLongAgo) {
 
 TEST(SpoolJudge, LeavesShortCopiesAlone) {
     using std::chrono::seconds;
-    const auto worthwhile = [](std::int64_t loaded, std::int64_t left, seconds since) {
-        return SpoolJudge::worthwhile(loaded, left, since);
-    };
-    EXPECT_FALSE(worthwhile(100, 600, seconds(10))) << "a minute left";
-    EXPECT_TRUE(worthwhile(100, 601, seconds(10)));
-    EXPECT_TRUE(worthwhile(0, 1, seconds(6))) << "nothing moves";
-    EXPECT_FALSE(worthwhile(0, 0, seconds(6)));
-    EXPECT_TRUE(worthwhile(std::int64_t{1} << 40, std::int64_t{10} << 40, seconds(3600)));
+    EXPECT_FALSE(SpoolJudge::worthwhile(0.25, seconds(20))) << "a minute left";
+    EXPECT_TRUE(SpoolJudge::worthwhile(0.24, seconds(20)));
+    EXPECT_TRUE(SpoolJudge::worthwhile(0, seconds(6))) << "nothing moves";
+    EXPECT_FALSE(SpoolJudge::worthwhile(1, seconds(6)));
 }
 
 TEST(WaitClock, CountsTheWaitInHand) {

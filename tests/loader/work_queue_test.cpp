@@ -45,6 +45,20 @@ TEST(WorkQueue, FinishesATableWhoseIndexGrewWhileTheCatalogWasRead) {
     EXPECT_TRUE(queue.all_done());
 }
 
+TEST(WorkQueue, TellsHowMuchIsDoneWithIndexesIncluded) {
+    Plan plan;
+    plan.tables = {queue_table(0, 4, 100 * kMegabyte, {50 * kMegabyte})};
+    WorkQueue queue(plan, {{{0, 0}}, {}}, {}, streams(1));
+    EXPECT_DOUBLE_EQ(queue.share_done(), 0) << "what is there already does not count";
+    queue.done(0, *queue.take(0));
+    const double after_a_chunk = queue.share_done();
+    EXPECT_GT(after_a_chunk, 0);
+    EXPECT_LT(after_a_chunk, 1. / 3) << "two chunks and the index are left";
+    alone(plan, queue);
+    EXPECT_DOUBLE_EQ(queue.share_done(), 1);
+    EXPECT_DOUBLE_EQ(WorkQueue({}, {}, {}, streams(1)).share_done(), 1);
+}
+
 TEST(WorkQueue, TakesASingleStreamThroughTheWholeRun) {
     Plan plan;
     plan.tables = {queue_table(0, 3, 300 * kMegabyte, {10 * kMegabyte, 20 * kMegabyte}),
