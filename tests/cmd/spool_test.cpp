@@ -101,7 +101,7 @@ TEST_F(SpoolRun, LetsTheSourceGoWhileTheTargetStandsStill) {
 }
 
 /// A table that the target takes slowly: each hundredth row makes pghaul's own session there wait;
-/// ten times as long in the first chunk, so that the copy seems to take more than a minute.
+/// ten times as long in the first chunk, so that the copy seems to take more than half a minute.
 std::string slow_table(int rows, double seconds) {
     return "create function take_time(id int) returns boolean language plpgsql as $$ begin "
            "if id % 100 = 0 and current_setting('application_name') like '%/write %' then "
