@@ -50,7 +50,7 @@ void Steps::once_from_mark(const std::string& name,
             so_far = state_of(name);
         }
         again = true;
-        if (!so_far.finished) body({false, so_far.entries_done, mark(name)});
+        if (!so_far.finished) body({false, so_far.entries_done, mark(name), run_.options.jobs});
     });
     end();
 }

@@ -221,7 +221,7 @@ void CatchUp::copy_fresh(const Window& window, const Pending& pending) {
     auto ticket = setup_.ticket;
     ticket.snapshot = journal_.add_snapshot(window.to);
     const auto rows = applier_->copy_all(pending);
-    snapshot::mark_loaded(*writer_, ticket, pending.table->number, 0, rows, 0);
+    snapshot::mark_loaded(*writer_, ticket, {{pending.table->number, 0, rows, 0}});
 }
 
 /// What may not happen twice, should the window be done again: it commits together with the mark.

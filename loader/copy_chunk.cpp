@@ -93,17 +93,17 @@ std::string copy_in_sql(const TablePlan& table) {
                        table.freeze ? ", freeze true" : "");
 }
 
-io::RowSum copy_chunk(io::CopySource& source, io::Connection& target, const CopyRequest& request,
-                      const snapshot::JobTicket& ticket, io::StreamProgress& progress,
-                      const io::Interrupt& interrupt) {
+snapshot::LoadedChunk copy_chunk(io::CopySource& source, io::Connection& target,
+                                 const CopyRequest& request, io::StreamProgress& progress,
+                                 const io::Interrupt& interrupt) {
     std::unique_ptr<io::BlockReader> reader;
     {
         const io::Waiting waiting(progress.source_time());
         reader = begin_reading(source, request);
     }
-    const auto rows = load_chunk(*reader, target, request, ticket, progress, interrupt);
+    auto loaded = load_chunk(*reader, target, request, progress, interrupt);
     end_reading(source, request);
-    return rows;
+    return loaded;
 }
 
 void spool_chunk(io::CopySource& source, io::SpoolWriter& file, const CopyRequest& request,
@@ -115,9 +115,9 @@ void spool_chunk(io::CopySource& source, io::SpoolWriter& file, const CopyReques
     file.seal(static_cast<std::uint64_t>(reader->rows()));
 }
 
-io::RowSum load_chunk(io::BlockReader& rows, io::Connection& target, const CopyRequest& request,
-                      const snapshot::JobTicket& ticket, io::StreamProgress& progress,
-                      const io::Interrupt& interrupt) {
+snapshot::LoadedChunk load_chunk(io::BlockReader& rows, io::Connection& target,
+                                 const CopyRequest& request, io::StreamProgress& progress,
+                                 const io::Interrupt& interrupt) {
     const auto& table = request.table;
     io::CopyWriter writer(target, "copy_in",
                           io::switch_encoding(request.encoding, "local") + copy_in_sql(table));
@@ -138,11 +138,8 @@ io::RowSum load_chunk(io::BlockReader& rows, io::Connection& target, const CopyR
     if (request.encoding != "UTF8") {
         target.execute({"reset_encoding", "set local client_encoding to 'UTF8'"});
     }
-    io::failpoint(io::Failpoint::copy_before_mark);
-    snapshot::mark_loaded(target, ticket, table.number, request.chunk.number, sent.rows,
-                          static_cast<std::int64_t>(sent.bytes));
     progress.add_rows(sent.rows.rows);
-    return sent.rows;
+    return {table.number, request.chunk.number, sent.rows, static_cast<std::int64_t>(sent.bytes)};
 }
 
 }  // namespace pghaul::loader

@@ -2,8 +2,8 @@
 //
 // The source streams the rows of one key range out of the snapshot (COPY TO), a pipeline carries
 // them in blocks, the target streams them in (COPY FROM), and the chunk's "loaded" mark is written
-// in the same target transaction (invariant 3). The caller begins and commits that transaction, so
-// that many small tables can share one.
+// in the same target transaction (invariant 3). The caller begins that transaction, marks and
+// commits (lane.cpp), so that many small tables can share one, and one statement for their marks.
 // While the target falls behind, the first half is spool_chunk(), into a file, and the second
 // load_chunk(), from that file, by another stream at another time.
 // Thread: a stream's own; source and target are the stream's.
@@ -35,12 +35,12 @@ struct CopyRequest {
     const std::function<bool(snapshot::Oid)>* truncated_since = nullptr;
 };
 
-/// Copies a chunk's rows and marks it. Returns the rows and the sum of their hashes.
+/// Copies a chunk's rows. Returns what its mark says (snapshot::mark_loaded()).
 /// Requires: source in a transaction with the snapshot, target in a transaction.
 /// Throws: io::Error; then neither of the two may be used again.
-io::RowSum copy_chunk(io::CopySource& source, io::Connection& target, const CopyRequest& request,
-                      const snapshot::JobTicket& ticket, io::StreamProgress& progress,
-                      const io::Interrupt& interrupt);
+snapshot::LoadedChunk copy_chunk(io::CopySource& source, io::Connection& target,
+                                 const CopyRequest& request, io::StreamProgress& progress,
+                                 const io::Interrupt& interrupt);
 
 /// Reads a chunk's rows into a file and seals it. room: see io/stow.hpp.
 /// Requires: source in a transaction with the snapshot. Throws: io::Error; then neither source nor
@@ -49,10 +49,11 @@ void spool_chunk(io::CopySource& source, io::SpoolWriter& file, const CopyReques
                  const std::function<void(std::uint64_t file_bytes)>& room,
                  const io::Interrupt& interrupt);
 
-/// Loads a chunk's rows from wherever they are read and marks it, as copy_chunk() does.
-io::RowSum load_chunk(io::BlockReader& rows, io::Connection& target, const CopyRequest& request,
-                      const snapshot::JobTicket& ticket, io::StreamProgress& progress,
-                      const io::Interrupt& interrupt);
+/// Loads a chunk's rows from wherever they are read, as copy_chunk() does.
+snapshot::LoadedChunk load_chunk(io::BlockReader& rows, io::Connection& target,
+                                 const CopyRequest& request, io::StreamProgress& progress,
+                                 const io::Interrupt& interrupt);
+
 /// Locks the chunk's table on the source and makes sure that it is still the file which the
 /// snapshot knows. Throws: io::Error, SnapshotLost.
 void lock_for_copy(io::CopySource& source, const CopyRequest& request);

@@ -144,12 +144,12 @@ void finish_table(io::Connection& target, const TablePlan& table, const std::str
     // ANALYZE has just estimated them anew, should a crash have made the server forget.
     remove_dead_rows(target, table);
     io::Transaction transaction(target);
-    snapshot::mark_finished(target, job, table.number);
+    snapshot::mark_finished(target, job, {table.number});
     transaction.commit();
     io::failpoint(io::Failpoint::table_after_finish);
 }
 
-void finish_fresh_table(io::Connection& target, const TablePlan& table, const std::string& job) {
+void finish_fresh_table(io::Connection& target, const TablePlan& table) {
     std::string sql;
     for (const auto& index : table.info.indexes) {
         if (!made_by_constraint(index)) sql += create_index_sql(index) + "; ";
@@ -158,7 +158,6 @@ void finish_fresh_table(io::Connection& target, const TablePlan& table, const st
     }
     sql += analyze_sql(table.info);
     if (!sql.empty()) target.execute({"finish_table", sql});
-    snapshot::mark_finished(target, job, table.number);
 }
 
 }  // namespace pghaul::loader

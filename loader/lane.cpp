@@ -148,17 +148,18 @@ CopyRequest Lane::request_for(const TableChunk& one) const {
 bool Lane::copy(Work& work) {
     source_.make_room_for(work.chunks.size());
     std::int64_t bytes = 0;
+    snapshot::CopyMarks marks;
     io::Transaction transaction(target());
     if (!claim(work)) return false;
     for (const auto& one : work.chunks) {
         try {
-            auto ticket = setup_.ticket;
-            if (setup_.files != nullptr) {
-                ticket.snapshot = setup_.files->snapshot_of(one.table->number, one.chunk->number);
-            }
-            const auto sent = copy_chunk(source_.rows(one), target(), request_for(one), ticket,
-                                         progress_, setup_.interrupt);
-            finish_in_copy(work, *one.table, sent);
+            const auto chunk = copy_chunk(source_.rows(one), target(), request_for(one), progress_,
+                                          setup_.interrupt);
+            const int snapshot =
+                setup_.files == nullptr
+                    ? setup_.ticket.snapshot
+                    : setup_.files->snapshot_of(one.table->number, one.chunk->number);
+            loaded(work, *one.table, chunk, snapshot, marks);
         } catch (Error& error) {
             // A group's error must name the table, not the group.
             Work named;
@@ -168,7 +169,7 @@ bool Lane::copy(Work& work) {
         }
         bytes += one.chunk->bytes;
     }
-    commit(transaction);
+    commit(transaction, marks);
     // With capture the application goes on: its TRUNCATE must not wait for more than this work.
     if (setup_.plan.capture) source_.leave_snapshot();
     // Not before: a source that is lost here makes this work be tried again.
@@ -182,20 +183,20 @@ bool Lane::load(Work& work) {
     const auto& one = work.chunks.front();
     io::failpoint(io::Failpoint::spool_before_load);
     io::SpoolReader rows(work.spooled->path);
-    auto ticket = setup_.ticket;
-    ticket.snapshot = work.spooled->snapshot;
+    snapshot::CopyMarks marks;
     io::Transaction transaction(target());
     if (!claim(work)) return false;
-    const auto sent =
-        load_chunk(rows, target(), request_for(one), ticket, progress_, setup_.interrupt);
-    finish_in_copy(work, *one.table, sent);
-    commit(transaction);
+    const auto chunk = load_chunk(rows, target(), request_for(one), progress_, setup_.interrupt);
+    loaded(work, *one.table, chunk, work.spooled->snapshot, marks);
+    commit(transaction, marks);
     committing_ = false;
     setup_.progress.loaded_bytes.fetch_add(one.chunk->bytes);
     return true;
 }
 
-void Lane::commit(io::Transaction& transaction) {
+void Lane::commit(io::Transaction& transaction, const snapshot::CopyMarks& marks) {
+    io::failpoint(io::Failpoint::copy_before_mark);
+    snapshot::write_marks(target(), setup_.ticket, marks);
     io::failpoint(io::Failpoint::copy_before_commit);
     committing_ = true;
     {
@@ -235,15 +236,19 @@ void Lane::leave_source() noexcept {
     }
 }
 
-/// What a small table gets in the transaction of its rows.
-void Lane::finish_in_copy(const Work& work, const snapshot::TablePlan& table,
-                          const io::RowSum& sent) {
+/// A chunk's rows are there. Does what a small table gets in the same transaction.
+void Lane::loaded(const Work& work, const snapshot::TablePlan& table,
+                  const snapshot::LoadedChunk& chunk, int snapshot, snapshot::CopyMarks& marks) {
+    marks.loaded[snapshot].push_back(chunk);
     if (work.read_back_too) {
         const auto proof =
-            setup_.read_back.read_whole(target(), table, sent, progress_, setup_.interrupt);
-        snapshot::mark_proof(target(), setup_.ticket.job, {table.number}, proof);
+            setup_.read_back.read_whole(target(), table, chunk.rows, progress_, setup_.interrupt);
+        marks.proofs[proof].push_back(table.number);
     }
-    if (work.finish_too) finish_fresh_table(target(), table, setup_.ticket.job);
+    if (work.finish_too) {
+        finish_fresh_table(target(), table);
+        marks.finished.push_back(table.number);
+    }
 }
 
 void Lane::copy_objects(const Work& work) {

@@ -69,12 +69,13 @@ class Lane {
     bool claim(Work& work);
     bool copy(Work& work);
     bool load(Work& work);
-    void commit(io::Transaction& transaction);
+    void commit(io::Transaction& transaction, const snapshot::CopyMarks& marks);
     void remove_file(const SpoolFile& file);
     bool give_up_file(const Work& work, const io::Error& damage);
     void leave_source() noexcept;
     CopyRequest request_for(const TableChunk& one) const;
-    void finish_in_copy(const Work& work, const snapshot::TablePlan& table, const io::RowSum& sent);
+    void loaded(const Work& work, const snapshot::TablePlan& table,
+                const snapshot::LoadedChunk& chunk, int snapshot, snapshot::CopyMarks& marks);
     void copy_objects(const Work& work);
     bool settled(const Work& work);
     io::Connection& target();

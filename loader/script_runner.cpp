@@ -1,19 +1,30 @@
 #include "loader/script_runner.hpp"
 
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
-#include <set>
+#include <future>
+#include <memory>
 #include <string_view>
+#include <vector>
 
 #include "io/error.hpp"
 #include "io/transaction.hpp"
+#include "loader/script_session.hpp"
+#include "loader/side_by_side.hpp"
 
 namespace pghaul::loader {
 namespace {
 
-constexpr io::Query kListSettings{"list_settings", R"sql(
-    select pg_catalog.lower(name)
-      from pg_catalog.pg_settings
-)sql"};
+constexpr const char* kRole = "schema";
+
+/// Fewer entries are made sooner than sessions are opened.
+constexpr std::size_t kWorthSeveral = 64;
+/// A schema whose tables need one another is made in one session after so many failures.
+constexpr int kFailures = 2;
+/// A part that waits for a later one would wait for ever, since that one commits after it.
+constexpr const char* kLockSoon = "set local lock_timeout to '10s';\n";
 
 bool is_one_of(std::string_view value, std::initializer_list<std::string_view> values) {
     return std::find(values.begin(), values.end(), value) != values.end();
@@ -62,83 +73,139 @@ std::string hint_for(const io::Error& error, std::string_view title, bool whole_
     return error.hint();
 }
 
-/// A session on the target in which a script runs.
+/// Runs a script in one session, and what may be made side by side in several.
 class ScriptRunner {
   public:
-    ScriptRunner(const io::ConnInfo& target, const std::string& job, bool whole_database,
-                 const io::Interrupt& interrupt)
-        : whole_database_(whole_database),
-          target_(io::Connection::open(target,
-                                       {.job = job,
-                                        .role = "schema",
-                                        .client_encoding = "UTF8",
-                                        .lock_timeout = std::chrono::milliseconds(0),
-                                        .extra = {}},
-                                       interrupt)) {
-        const auto names = target_.query(kListSettings);
-        for (int row = 0; row < names.rows(); ++row) known_settings_.insert(names.string(row, 0));
-        // Notices stay off: they are pg_dump's business, not the user's.
-        known_settings_.erase("client_min_messages");
-    }
+    ScriptRunner(const io::ConnInfo& target, const std::string& job, const RestoreOptions& restore,
+                 bool whole_database, const io::Interrupt& interrupt)
+        : target_(target),
+          job_(job),
+          restore_(restore),
+          whole_database_(whole_database),
+          interrupt_(interrupt),
+          main_(target, job, kRole, interrupt) {}
 
-    void run(const SchemaScript& script, const RestoreOptions& restore) {
-        for (const auto& setting : script.settings) apply({setting});
-        const auto skipped = static_cast<std::size_t>(restore.entries_done);
+    void run(const SchemaScript& script) {
+        apply(main_, script.settings);
+        const auto skipped = static_cast<std::size_t>(restore_.entries_done);
         if (skipped == 0) drop(script.drops);
-        for (std::size_t i = 0; i < std::min(skipped, script.entries.size()); ++i) {
-            apply(script.entries[i].settings);
+        const auto beside = side_by_side_from(script);
+        const auto size = script.entries.size();
+        for (std::size_t i = skipped; i < size;) {
+            const auto wide = several() ? beside[i] : 0;
+            if (wide >= kWorthSeveral) {
+                i = run_side_by_side(script, {i, i + std::min(wide, kStep)});
+                continue;
+            }
+            auto end = i + 1;
+            while (end < std::min(size, i + kStep) &&
+                   !(several() && beside[end] >= kWorthSeveral)) {
+                ++end;
+            }
+            run_batch(script, {i, end});
+            i = end;
         }
-        constexpr auto kStep = static_cast<std::size_t>(kEntriesPerTransaction);
-        for (std::size_t i = skipped; i < script.entries.size(); i += kStep) {
-            const auto end = std::min(script.entries.size(), i + kStep);
-            run_batch(script, i, end, restore.mark);
-        }
-        if (script.entries.empty() && skipped == 0) run_batch(script, 0, 0, restore.mark);
+        if (script.entries.empty() && skipped == 0) run_batch(script, {0, 0});
     }
 
   private:
-    void run_batch(const SchemaScript& script, std::size_t begin, std::size_t end,
-                   const RestoreMark& mark) {
+    static constexpr auto kStep = static_cast<std::size_t>(kEntriesPerTransaction);
+
+    bool several() const { return restore_.sessions > 1 && failures_ < kFailures; }
+
+    /// Each session makes its part in a transaction of its own. These commit one after the other,
+    /// so that what is made is always the beginning of the script, as the mark says.
+    /// Returns where to go on: the end of what is made.
+    std::size_t run_side_by_side(const SchemaScript& script, ScriptPart all) {
+        std::size_t made = all.begin;
         try {
-            run_at_once(script, begin, end, mark);
+            const auto parts = cut_at_tables(script, all, restore_.sessions);
+            open_others(script, parts.size() - 1);
+            std::vector<std::unique_ptr<io::Transaction>> transactions;
+            std::vector<std::future<void>> working;
+            for (std::size_t i = 0; i < parts.size(); ++i) {
+                auto& session = i == 0 ? main_ : *others_[i - 1];
+                transactions.push_back(std::make_unique<io::Transaction>(session.connection()));
+                working.push_back(std::async(std::launch::async, [&script, &session, &parts, i] {
+                    session.execute("schema", kLockSoon + sql_of(script, parts[i], session));
+                }));
+            }
+            for (std::size_t i = 0; i < parts.size(); ++i) {
+                working[i].get();
+                auto& session = i == 0 ? main_ : *others_[i - 1];
+                finish(session, *transactions[i], script, parts[i].end);
+                made = parts[i].end;
+            }
+        } catch (const io::Error& error) {
+            interrupt_.check();
+            spdlog::debug("the schema is made in one session for a while: {}", error.what());
+            others_.clear();
+            if (main_.connection().poisoned()) throw;
+            ++failures_;
+            // In order; whatever was wrong shows again, if it was not the order.
+            run_batch(script, {made, all.end});
+            made = all.end;
+        }
+        return made;
+    }
+
+    void open_others(const SchemaScript& script, std::size_t number) {
+        while (others_.size() < number) {
+            const auto role = fmt::format("{} {}", kRole, others_.size() + 2);
+            auto session = std::make_unique<ScriptSession>(target_, job_, role, interrupt_);
+            apply(*session, script.settings);
+            others_.push_back(std::move(session));
+        }
+    }
+
+    static std::string sql_of(const SchemaScript& script, ScriptPart part,
+                              const ScriptSession& session) {
+        std::string sql = session.known(settings_at(script, part.begin));
+        for (std::size_t i = part.begin; i < part.end; ++i) {
+            sql += session.known(script.entries[i].settings) + script.entries[i].sql;
+        }
+        return sql;
+    }
+
+    void run_batch(const SchemaScript& script, ScriptPart part) {
+        try {
+            run_at_once(script, part);
         } catch (const io::Error& error) {
             if (error.poisons_connection() || error.retryable()) throw;
             // Once more, one by one, to learn which entry it was.
-            run_one_by_one(script, begin, end, mark);
+            run_one_by_one(script, part);
         }
     }
 
     /// One round trip: on a distant server that is what counts.
-    void run_at_once(const SchemaScript& script, std::size_t begin, std::size_t end,
-                     const RestoreMark& mark) {
-        std::string sql;
-        for (std::size_t i = begin; i < end; ++i) {
-            sql += known(script.entries[i].settings) + script.entries[i].sql;
-        }
-        io::Transaction transaction(target_);
-        execute("schema", sql);
-        finish(transaction, end, end == script.entries.size(), mark);
+    void run_at_once(const SchemaScript& script, ScriptPart part) {
+        io::Transaction transaction(main_.connection());
+        main_.execute("schema", sql_of(script, part, main_));
+        finish(main_, transaction, script, part.end);
     }
 
-    void run_one_by_one(const SchemaScript& script, std::size_t begin, std::size_t end,
-                        const RestoreMark& mark) {
-        io::Transaction transaction(target_);
-        for (std::size_t i = begin; i < end; ++i) {
+    void run_one_by_one(const SchemaScript& script, ScriptPart part) {
+        io::Transaction transaction(main_.connection());
+        apply(main_, settings_at(script, part.begin));
+        for (std::size_t i = part.begin; i < part.end; ++i) {
             const auto& entry = script.entries[i];
             try {
-                execute("schema", known(entry.settings) + entry.sql);
+                main_.execute("schema", main_.known(entry.settings) + entry.sql);
             } catch (io::Error& error) {
                 error.hint(hint_for(error, entry.title, whole_database_))
                     .context("schema, " + entry.title);
                 throw;
             }
         }
-        finish(transaction, end, end == script.entries.size(), mark);
+        finish(main_, transaction, script, part.end);
     }
 
-    void finish(io::Transaction& transaction, std::size_t done, bool finished,
-                const RestoreMark& mark) {
-        if (mark) mark(target_, {static_cast<std::int64_t>(done), finished});
+    void finish(ScriptSession& session, io::Transaction& transaction, const SchemaScript& script,
+                std::size_t done) {
+        if (restore_.mark) {
+            restore_.mark(session.connection(),
+                          {static_cast<std::int64_t>(done), done == script.entries.size()});
+        }
         transaction.commit();
     }
 
@@ -151,7 +218,7 @@ class ScriptRunner {
             const bool last = i + 1 == drops.size();
             if (!last && (i + 1) % static_cast<std::size_t>(kEntriesPerTransaction) != 0) continue;
             try {
-                execute("schema_clean", sql);
+                main_.execute("schema_clean", sql);
             } catch (io::Error& error) {
                 error.context("schema, dropping what an earlier attempt made");
                 throw;
@@ -160,34 +227,23 @@ class ScriptRunner {
         }
     }
 
-    /// Those of the SET statements that this server understands; others are used as they are.
-    std::string known(const std::vector<std::string>& statements) const {
-        std::string sql;
-        for (const auto& statement : statements) {
-            if (!statement.starts_with("SET ") ||
-                known_settings_.contains(setting_name(statement))) {
-                sql += statement + "\n";
-            }
-        }
-        return sql;
-    }
-
-    void apply(const std::vector<std::string>& settings) {
+    void apply(ScriptSession& session, const std::vector<std::string>& settings) {
         try {
-            execute("settings", known(settings));
+            session.execute("settings", session.known(settings));
         } catch (io::Error& error) {
             error.hint(hint_for(error, "", whole_database_)).context("schema");
             throw;
         }
     }
 
-    void execute(std::string_view name, const std::string& sql) {
-        if (sql.find_first_not_of('\n') != sql.npos) target_.execute({name, sql});
-    }
-
+    const io::ConnInfo& target_;
+    const std::string& job_;
+    const RestoreOptions& restore_;
     bool whole_database_;
-    io::Connection target_;
-    std::set<std::string> known_settings_;
+    const io::Interrupt& interrupt_;
+    ScriptSession main_;
+    std::vector<std::unique_ptr<ScriptSession>> others_;
+    int failures_ = 0;
 };
 
 }  // namespace
@@ -195,7 +251,7 @@ class ScriptRunner {
 void run_script(const SchemaScript& script, const io::ConnInfo& target, const std::string& job,
                 bool whole_database, const RestoreOptions& restore,
                 const io::Interrupt& interrupt) {
-    ScriptRunner(target, job, whole_database, interrupt).run(script, restore);
+    ScriptRunner(target, job, restore, whole_database, interrupt).run(script);
 }
 
 }  // namespace pghaul::loader

@@ -2,7 +2,8 @@
 // together with the journal's mark, so a crash leaves no doubt about what was made; errors come
 // with a SQLSTATE whatever the server's language; and settings that an older target doesn't know
 // (SET transaction_timeout) can be left out.
-// Thread: one; the connection it opens on the target is its own.
+// Thread: one, which starts others while tables are made; the connections on the target are its
+// own.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +32,8 @@ struct RestoreOptions {
     std::int64_t entries_done = 0;
     /// May be empty.
     RestoreMark mark;
+    /// That may make tables side by side.
+    int sessions = 1;
 };
 
 /// Entries made in one transaction. Each locks a few relations, and all locks of a transaction must

@@ -25,6 +25,12 @@ std::uint64_t from_hex(std::string_view digits) {
     return value;
 }
 
+std::string array_of(const std::vector<int>& numbers) {
+    std::vector<std::string> texts;
+    for (const int number : numbers) texts.push_back(std::to_string(number));
+    return io::array_literal(texts);
+}
+
 }  // namespace
 
 const char* name_of(Proof proof) {
@@ -47,14 +53,34 @@ void throw_taken_over(const std::string& job) {
         .hint("let that run finish; see pghaul status");
 }
 
-void mark_loaded(io::Connection& target, const JobTicket& ticket, int table, int chunk,
-                 const io::RowSum& sum, std::int64_t bytes) {
-    const auto marked =
-        target.query(kMarkLoaded, {ticket.job, std::to_string(ticket.run), std::to_string(table),
-                                   std::to_string(chunk), std::to_string(ticket.snapshot),
-                                   std::to_string(sum.rows), std::to_string(bytes),
-                                   fmt::format("{:016x}{:016x}", sum.sum.high, sum.sum.low)});
-    if (marked.affected() != 1) throw_taken_over(ticket.job);
+void mark_loaded(io::Connection& target, const JobTicket& ticket,
+                 const std::vector<LoadedChunk>& chunks) {
+    std::vector<std::string> tables;
+    std::vector<std::string> numbers;
+    std::vector<std::string> rows;
+    std::vector<std::string> bytes;
+    std::vector<std::string> sums;
+    for (const auto& one : chunks) {
+        tables.push_back(std::to_string(one.table));
+        numbers.push_back(std::to_string(one.chunk));
+        rows.push_back(std::to_string(one.rows.rows));
+        bytes.push_back(std::to_string(one.bytes));
+        sums.push_back(fmt::format("{:016x}{:016x}", one.rows.sum.high, one.rows.sum.low));
+    }
+    const auto marked = target.query(
+        kMarkLoaded, {ticket.job, std::to_string(ticket.run), std::to_string(ticket.snapshot),
+                      io::array_literal(tables), io::array_literal(numbers),
+                      io::array_literal(rows), io::array_literal(bytes), io::array_literal(sums)});
+    if (marked.affected() != static_cast<std::int64_t>(chunks.size())) throw_taken_over(ticket.job);
+}
+
+void write_marks(io::Connection& target, JobTicket ticket, const CopyMarks& marks) {
+    for (const auto& [snapshot, chunks] : marks.loaded) {
+        ticket.snapshot = snapshot;
+        mark_loaded(target, ticket, chunks);
+    }
+    for (const auto& [proof, tables] : marks.proofs) mark_proof(target, ticket.job, tables, proof);
+    if (!marks.finished.empty()) mark_finished(target, ticket.job, marks.finished);
 }
 
 void mark_objects_loaded(io::Connection& target, const JobTicket& ticket, int number,
@@ -82,15 +108,13 @@ void mark_window(io::Connection& target, const JobTicket& ticket, const std::str
     if (marked.affected() != 1) throw_taken_over(ticket.job);
 }
 
-void mark_finished(io::Connection& target, const std::string& job, int table) {
-    target.query(kMarkFinished, {job, std::to_string(table)});
+void mark_finished(io::Connection& target, const std::string& job, const std::vector<int>& tables) {
+    target.query(kMarkFinished, {job, array_of(tables)});
 }
 
 void mark_proof(io::Connection& target, const std::string& job, const std::vector<int>& tables,
                 Proof proof) {
-    std::vector<std::string> numbers;
-    for (const int table : tables) numbers.push_back(std::to_string(table));
-    target.query(kMarkProof, {job, io::array_literal(numbers), std::string(name_of(proof))});
+    target.query(kMarkProof, {job, array_of(tables), std::string(name_of(proof))});
 }
 
 io::RowSum sent_rows(io::Connection& target, const std::string& job, int table) {

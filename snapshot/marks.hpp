@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,11 +37,26 @@ struct JobTicket {
     int snapshot = 0;
 };
 
-/// Marks a chunk as loaded, in the caller's transaction. Throws: io::Error (stopped) if another
+/// What the mark of a chunk says, beside the snapshot.
+struct LoadedChunk {
+    int table = 0;
+    int chunk = 0;
+    /// As they were sent.
+    io::RowSum rows;
+    std::int64_t bytes = 0;
+};
+/// Marks chunks as loaded, in the caller's transaction. Throws: io::Error (stopped) if another
 /// run has taken the job over.
-/// sum: of the rows as they were sent.
-void mark_loaded(io::Connection& target, const JobTicket& ticket, int table, int chunk,
-                 const io::RowSum& sum, std::int64_t bytes);
+void mark_loaded(io::Connection& target, const JobTicket& ticket,
+                 const std::vector<LoadedChunk>& chunks);
+/// What one transaction of the copy has done.
+struct CopyMarks {
+    std::map<int, std::vector<LoadedChunk>> loaded;  // by number of the snapshot
+    std::map<Proof, std::vector<int>> proofs;        // of tables, by number
+    std::vector<int> finished;                       // tables
+};
+/// Writes all of it, each kind at once. Throws as mark_loaded().
+void write_marks(io::Connection& target, JobTicket ticket, const CopyMarks& marks);
 void mark_objects_loaded(io::Connection& target, const JobTicket& ticket, int number,
                          std::int64_t bytes);
 /// Settles a commit whose answer was lost (invariant 8). Requires: a fresh connection.
@@ -50,7 +66,7 @@ bool objects_are_loaded(io::Connection& target, const std::string& job, int numb
 /// Throws: io::Error (stopped) if another run has taken the job over.
 void mark_window(io::Connection& target, const JobTicket& ticket, const std::string& to,
                  std::int64_t delta_rows);
-void mark_finished(io::Connection& target, const std::string& job, int table);
+void mark_finished(io::Connection& target, const std::string& job, const std::vector<int>& tables);
 void mark_proof(io::Connection& target, const std::string& job, const std::vector<int>& tables,
                 Proof proof);
 /// The sum over all chunks of a loaded table.

@@ -87,7 +87,8 @@ inline constexpr io::Query kReadLoadedObjects{"read_loaded_objects", R"sql(
     select number from pghaul.large_object_chunk where job = $1 and loaded_at is not null
 )sql"};
 
-/// $1 job, $2 run, $3 table, $4 chunk, $5 snapshot, $6 rows, $7 bytes, $8 sum of the rows' hashes.
+/// $1 job, $2 run, $3 snapshot; arrays, one element per chunk: $4 table, $5 chunk, $6 rows, $7 bytes,
+/// $8 sum of the rows' hashes.
 /// Runs in the transaction that loads the rows. Affects no row if another run has taken the job
 /// over.
 inline constexpr io::Query kMarkLoaded{"mark_loaded", R"sql(
@@ -95,14 +96,17 @@ inline constexpr io::Query kMarkLoaded{"mark_loaded", R"sql(
        set begun_at = pg_catalog.transaction_timestamp(),
            loaded_at = pg_catalog.clock_timestamp(),
            backend = pg_catalog.pg_backend_pid(),
-           snapshot = $5::pg_catalog.int4,
-           rows = $6::pg_catalog.int8,
-           sent_bytes = $7::pg_catalog.int8,
-           row_sum = $8
-      from pghaul.job as j
+           snapshot = $3::pg_catalog.int4,
+           rows = l.rows,
+           sent_bytes = l.bytes,
+           row_sum = l.row_sum
+      from pghaul.job as j,
+           unnest($4::pg_catalog.int4[], $5::pg_catalog.int4[], $6::pg_catalog.int8[],
+                  $7::pg_catalog.int8[], $8::pg_catalog.text[])
+             as l(table_number, number, rows, bytes, row_sum)
      where c.job = $1
-       and c.table_number = $3::pg_catalog.int4
-       and c.number = $4::pg_catalog.int4
+       and c.table_number = l.table_number
+       and c.number = l.number
        and c.loaded_at is null
        and j.job = c.job
        and j.run = $2::pg_catalog.int8
@@ -150,12 +154,12 @@ inline constexpr io::Query kCountMissing{"count_missing", R"sql(
                and loaded_at is null)
 )sql"};
 
-/// $1 job, $2 table.
+/// $1 job, $2 numbers of tables.
 inline constexpr io::Query kMarkFinished{"mark_finished", R"sql(
     update pghaul.table_plan
        set finished_at = pg_catalog.clock_timestamp()
      where job = $1
-       and number = $2::pg_catalog.int4
+       and number = any($2::pg_catalog.int4[])
 )sql"};
 
 /// $1 job, $2 numbers of tables, $3 how they were proven (see Proof).

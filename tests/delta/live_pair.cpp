@@ -87,7 +87,7 @@ void LivePair::begin_journal(const std::string& from) {
     // What stands on both sides counts as copied.
     for (const auto& table : plan_.tables) {
         snapshot::mark_loaded(journal_->connection(), {kJob, journal_->run(), snapshot},
-                              table.number, 0, {}, 0);
+                              {{table.number, 0, {}, 0}});
     }
 }
 

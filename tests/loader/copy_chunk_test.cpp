@@ -21,14 +21,15 @@ class CopyChunkTest : public test::TwoDatabases {
         io::Transaction reading(source, "isolation level repeatable read read only");
         io::Transaction writing(target);
         io::DirectSource rows_of_source(source);
-        const auto sent = copy_chunk(
+        const auto loaded = copy_chunk(
             rows_of_source, target,
             {plan, plan.chunks[static_cast<std::size_t>(chunk)], plan_.encoding, lock_table},
-            ticket(), progress_, interrupt_);
+            progress_, interrupt_);
+        mark_loaded(target, ticket(), {loaded});
         client_encodings_ =
             source.parameter("client_encoding") + " " + target.parameter("client_encoding");
         writing.commit();
-        return static_cast<std::int64_t>(sent.rows);
+        return static_cast<std::int64_t>(loaded.rows.rows);
     }
     std::int64_t copy_all() {
         std::int64_t rows = 0;
@@ -227,7 +228,7 @@ TEST_F(CopyChunkTest, StopsBetweenBlocksWhenTheRunIsInterrupted) {
     io::DirectSource rows_of_source(source);
     EXPECT_THROW(copy_chunk(rows_of_source, target,
                             {plan_.tables[0], plan_.tables[0].chunks[0], plan_.encoding, false},
-                            ticket(), progress_, interrupt_),
+                            progress_, interrupt_),
                  io::Interrupted);
 }
 

@@ -22,8 +22,10 @@ class ReadBackTest : public test::TwoDatabases {
         io::Transaction writing(target);
         for (const auto& table : plan_.tables) {
             for (const auto& chunk : table.chunks) {
-                copy_chunk(rows_of_source, target, {table, chunk, plan_.encoding, false}, ticket(),
-                           progress_, interrupt_);
+                const auto loaded =
+                    copy_chunk(rows_of_source, target, {table, chunk, plan_.encoding, false},
+                               progress_, interrupt_);
+                mark_loaded(target, ticket(), {loaded});
             }
         }
         writing.commit();

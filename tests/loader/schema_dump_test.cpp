@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <optional>
+#include <set>
 
 #include "io/error.hpp"
 #include "io/temp_dir.hpp"
@@ -185,6 +187,85 @@ TEST_F(SchemaDumpTest, GoesOnWhereALargeSchemaStopped) {
     };
     pre_data(archive, restore);
     EXPECT_EQ(schema_differences(), "");
+}
+
+constexpr const char* kManyTables = R"sql(
+do $$
+begin
+    for i in 1..400 loop
+        execute format('create table t%s (id int generated always as identity, x text)', i);
+        execute format('comment on table t%s is %L', i, 'table ' || i);
+    end loop;
+end$$
+)sql";
+
+TEST_F(SchemaDumpTest, MakesTablesInSeveralSessionsButCommitsThemInOrder) {
+    psql(source_,
+         "create type kind as enum ('a'); "
+         "do $$begin for i in 1..400 loop execute format('create table t%s (k kind)', i); "
+         "end loop; end$$");
+    const auto archive = dump();
+    std::set<int> sessions;
+    std::vector<std::int64_t> marks;
+    bool killed = false;
+    RestoreOptions restore;
+    restore.sessions = 3;
+    restore.mark = [&](io::Connection& target, const RestoreProgress& progress) {
+        // The type, then two parts of the tables; the session of the third is lost.
+        if (marks.size() == 3) killed = true;
+        if (killed) throw io::Error("killed").poisons_connection(true);
+        sessions.insert(target.backend_pid());
+        marks.push_back(progress.entries_done);
+        EXPECT_FALSE(progress.finished);
+    };
+    EXPECT_THROW(pre_data(archive, restore), io::Error);
+    ASSERT_EQ(marks.size(), 3U);
+    EXPECT_EQ(sessions.size(), 2U);
+    EXPECT_TRUE(std::is_sorted(marks.begin(), marks.end()));
+    EXPECT_EQ(psql(target_, "select count(*) from pg_class where relkind = 'r' and relname ~ '^t'"),
+              std::to_string(marks.back() - marks.front()))
+        << "as many as the marks say, and no more: " << testing::PrintToString(marks);
+
+    restore.entries_done = marks.back();
+    marks.clear();
+    sessions.clear();
+    restore.mark = [&](io::Connection& target, const RestoreProgress& progress) {
+        sessions.insert(target.backend_pid());
+        marks.push_back(progress.entries_done);
+    };
+    pre_data(archive, restore);
+    EXPECT_EQ(sessions.size(), 3U);
+    EXPECT_EQ(marks.back(), 401);
+    EXPECT_EQ(schema_differences(), "");
+}
+
+TEST_F(SchemaDumpTest, MakesTablesInOrderWhereTheyNeedOneAnother) {
+    psql(source_, kManyTables);
+    // Each of the last tables needs one that another session makes.
+    psql(source_,
+         "do $$begin for i in 1..50 loop execute format('create table u%s (a t%s)', i, i); end "
+         "loop; end$$");
+    const auto archive = dump();
+    std::set<int> sessions;
+    RestoreOptions restore;
+    restore.sessions = 4;
+    restore.mark = [&](io::Connection& target, const RestoreProgress&) {
+        sessions.insert(target.backend_pid());
+    };
+    pre_data(archive, restore);
+    EXPECT_GT(sessions.size(), 0U);
+    EXPECT_EQ(schema_differences(), "");
+}
+
+TEST_F(SchemaDumpTest, NamesTheTableThatOneOfSeveralSessionsCanNotMake) {
+    psql(source_, kManyTables);
+    const auto archive = dump();
+    psql(target_, "create table t399 ()");
+    RestoreOptions restore;
+    restore.sessions = 2;
+    const auto error = error_of([&] { pre_data(archive, restore); });
+    EXPECT_EQ(error.sqlstate(), "42P07");
+    EXPECT_NE(error.context().find("TABLE public t399"), std::string::npos) << error.context();
 }
 
 TEST_F(SchemaDumpTest, MarksASchemaWithoutObjectsToo) {

@@ -41,7 +41,7 @@ TEST_F(Claims, WhatIsLoadedCanNotBeClaimedAndIsSeen) {
     {
         io::Transaction transaction(*one_);
         EXPECT_EQ(claim_chunks(*one_, "job", {{0, 1}}), (ChunkKeys{{0, 1}}));
-        mark_loaded(*one_, {"job", journal_->run(), 1}, 0, 1, {}, 10);
+        mark_loaded(*one_, {"job", journal_->run(), 1}, {{0, 1, {}, 10}});
         EXPECT_EQ(states().free, (ChunkKeys{{0, 0}, {0, 2}, {1, 0}}));
         EXPECT_TRUE(states().loaded.empty());
         transaction.commit();
@@ -56,9 +56,9 @@ TEST_F(Claims, OfATableThatIsFinishedTooAreSeenSo) {
     {
         io::Transaction transaction(*one_);
         EXPECT_EQ(claim_chunks(*one_, "job", {{0, 0}, {1, 0}}), (ChunkKeys{{0, 0}, {1, 0}}));
-        mark_loaded(*one_, {"job", journal_->run(), 1}, 0, 0, {}, 10);
-        mark_loaded(*one_, {"job", journal_->run(), 1}, 1, 0, {}, 10);
-        mark_finished(*one_, "job", 1);
+        mark_loaded(*one_, {"job", journal_->run(), 1}, {{0, 0, {}, 10}});
+        mark_loaded(*one_, {"job", journal_->run(), 1}, {{1, 0, {}, 10}});
+        mark_finished(*one_, "job", {1});
         mark_proof(*one_, "job", {1}, Proof::read_back);
         EXPECT_TRUE(states().finished.empty());
         transaction.commit();

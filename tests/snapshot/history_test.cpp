@@ -27,7 +27,7 @@ TEST_F(HistoryTest, TellsWhenAndByWhomAChunkWasLoaded) {
     {
         io::Transaction transaction(target);
         target.query({"work", "select pg_catalog.pg_sleep(0.02)"});
-        mark_loaded(target, ticket, 0, 1, {10, {}}, 200);
+        mark_loaded(target, ticket, {{0, 1, {10, {}}, 200}});
         mark_objects_loaded(target, ticket, 0, 30);
         transaction.commit();
     }
@@ -57,7 +57,7 @@ TEST_F(HistoryTest, TellsProofsWindowsStepsAndProblems) {
     auto& target = journal.connection();
     const JobTicket ticket{"job", journal.run(), 1};
     EXPECT_FALSE(read_history(target, "job").last_window);
-    mark_finished(target, "job", 1);
+    mark_finished(target, "job", {1});
     journal.mark_proof({1}, Proof::compared);
     mark_window(target, ticket, "1:2:", 10);
     mark_window(target, ticket, "1:3:", 20);
@@ -122,7 +122,7 @@ TEST_F(HistoryTest, BringsAJournalOfAnEarlierVersionUpToDateWhenARunBegins) {
     EXPECT_NE(error.report().find("earlier pghaul"), std::string::npos) << error.report();
     EXPECT_FALSE(error.hint().empty());
     const auto run = journal.begin_run("me", "0.2");
-    mark_loaded(target, {"job", run, 1}, 0, 0, {1, {}}, 1);
+    mark_loaded(target, {"job", run, 1}, {{0, 0, {1, {}}, 1}});
     EXPECT_TRUE(read_history(target, "job").chunks[0].begun);
 }
 

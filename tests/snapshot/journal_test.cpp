@@ -63,7 +63,7 @@ TEST_F(JournalTest, GivesBackPlanAndArchiveByteByByte) {
 
 TEST_F(JournalTest, ReplacesAPlanThatIsStoredAgain) {
     auto journal = begun_job(database_, interrupt_);
-    mark_loaded(journal.connection(), {"job", 1, 1}, 0, 1, {10, {}}, 20);
+    mark_loaded(journal.connection(), {"job", 1, 1}, {{0, 1, {10, {}}, 20}});
     journal.store_plan(test::small_plan(), "other");
     EXPECT_TRUE(journal.loaded().empty());
     EXPECT_EQ(journal.missing_chunks(), 5);
@@ -89,7 +89,7 @@ TEST_F(JournalTest, MarksChunksOnceWithTheirRows) {
     auto target = test::connect(database_, interrupt_);
     const JobTicket ticket{"job", journal.run(), 1};
     EXPECT_FALSE(is_loaded(target, "job", 0, 2));
-    mark_loaded(target, ticket, 0, 2, {10, {}}, 20);
+    mark_loaded(target, ticket, {{0, 2, {10, {}}, 20}});
     mark_objects_loaded(target, ticket, 0, 30);
     EXPECT_TRUE(is_loaded(target, "job", 0, 2));
     EXPECT_FALSE(is_loaded(target, "job", 0, 1));
@@ -101,7 +101,7 @@ TEST_F(JournalTest, MarksChunksOnceWithTheirRows) {
     EXPECT_EQ(loaded.large_objects, std::set<int>{0});
     // A second load of the same chunk would double its rows.
     EXPECT_EQ(error_of([&] {
-                  mark_loaded(target, ticket, 0, 2, {10, {}}, 20);
+                  mark_loaded(target, ticket, {{0, 2, {10, {}}, 20}});
               }).exit_code(),
               io::ExitCode::stopped);
     EXPECT_EQ(error_of([&] { mark_objects_loaded(target, ticket, 0, 30); }).exit_code(),
@@ -113,7 +113,7 @@ TEST_F(JournalTest, TakesAMarkBackWithItsTransaction) {
     auto target = test::connect(database_, interrupt_);
     {
         io::Transaction transaction(target);
-        mark_loaded(target, {"job", 1, 1}, 1, 0, {1, {}}, 1);
+        mark_loaded(target, {"job", 1, 1}, {{1, 0, {1, {}}, 1}});
         EXPECT_TRUE(is_loaded(target, "job", 1, 0));
     }
     EXPECT_FALSE(is_loaded(target, "job", 1, 0));
@@ -124,7 +124,7 @@ TEST_F(JournalTest, RefusesMarksAndPhasesOfAnOlderRun) {
     const JobTicket old{"job", journal.run(), 1};
     psql(database_, "update pghaul.job set run = run + 1");
     auto target = test::connect(database_, interrupt_);
-    const auto error = error_of([&] { mark_loaded(target, old, 0, 0, {1, {}}, 1); });
+    const auto error = error_of([&] { mark_loaded(target, old, {{0, 0, {1, {}}, 1}}); });
     EXPECT_EQ(error.exit_code(), io::ExitCode::stopped);
     EXPECT_NE(error.report().find("taken over"), std::string::npos) << error.report();
     EXPECT_THROW(mark_objects_loaded(target, old, 0, 1), io::Error);
@@ -140,7 +140,7 @@ TEST_F(JournalTest, ForgetsAPlanWithAllThatHangsOnItForACopyThatStartsAgain) {
     journal.add_snapshot("1:2:");
     journal.add_step("schema", 1.5, true);
     journal.note_problem("a", "b");
-    mark_loaded(journal.connection(), {"job", 1, 1}, 0, 0, {1, {}}, 1);
+    mark_loaded(journal.connection(), {"job", 1, 1}, {{0, 0, {1, {}}, 1}});
     journal.forget_plan();
     EXPECT_EQ(journal.missing_chunks(), 0);
     EXPECT_TRUE(journal.loaded().empty());
@@ -160,9 +160,9 @@ TEST_F(JournalTest, CountsWhatIsLoadedAndFinished) {
     auto& target = journal.connection();
     EXPECT_EQ(journal.add_snapshot("1:2:"), 1);
     EXPECT_EQ(journal.add_snapshot("3:4:"), 2);
-    mark_loaded(target, {"job", 1, 1}, 0, 0, {10, {}}, 1000);
-    mark_loaded(target, {"job", 1, 1}, 1, 0, {20, {}}, 2000);
-    mark_finished(target, "job", 1);
+    mark_loaded(target, {"job", 1, 1}, {{0, 0, {10, {}}, 1000}});
+    mark_loaded(target, {"job", 1, 1}, {{1, 0, {20, {}}, 2000}});
+    mark_finished(target, "job", {1});
     const auto totals = journal.totals();
     EXPECT_EQ(totals.tables, 2);
     EXPECT_EQ(totals.tables_loaded, 1);
