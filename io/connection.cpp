@@ -1,26 +1,19 @@
 #include "io/connection.hpp"
 
 #include <libpq-fe.h>
-#include <poll.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstring>
 #include <future>
 #include <thread>
 
 #include "io/error.hpp"
-#include "io/waits.hpp"
 
 namespace pghaul::io {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr std::chrono::seconds kCancelLimit{5};
-// Only a wait that lasts is worth a note: most are over in less.
-constexpr std::chrono::milliseconds kShortWait{1000};
 
 constexpr std::string_view kHintAfterLoss =
     "check that server's log and the network; run again to go on where it stopped";
@@ -130,6 +123,7 @@ void Connection::send(const Query& query) {
 }
 
 ResultHandle Connection::next_result(const Query& query) {
+    wake_for(1);
     for (int flushed = PQflush(raw()); flushed != 0; flushed = PQflush(raw())) {
         if (flushed < 0) throw broken(query.name);
         if (await_socket(true) && PQconsumeInput(raw()) == 0) throw broken(query.name);
@@ -165,50 +159,6 @@ ResultHandle Connection::next_result(const Query& query) {
         default:
             return result;
     }
-}
-
-bool Connection::await_socket(bool also_writable) {
-    const auto deadline = Clock::now() + answer_limit_.value_or(std::chrono::milliseconds(0));
-    std::optional<WaitMark> mark;
-    for (;;) {
-        if (interrupt_->fired()) {
-            poisoned_ = true;
-            throw Interrupted();
-        }
-        std::array<pollfd, 2> entries = {{
-            {PQsocket(raw()), static_cast<short>(POLLIN | (also_writable ? POLLOUT : 0)), 0},
-            {interrupt_->fd(), POLLIN, 0},
-        }};
-        const int short_ms = mark ? -1 : static_cast<int>(kShortWait.count());
-        int wait_ms = short_ms;
-        if (answer_limit_) {
-            const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
-            const auto left_ms = static_cast<int>(std::max<std::int64_t>(left.count(), 0));
-            wait_ms = mark ? left_ms : std::min(short_ms, left_ms);
-        }
-        const int ready = ::poll(entries.data(), entries.size(), wait_ms);
-        if (ready < 0 && errno != EINTR) throw broken("poll");
-        if (ready == 0 && !mark && wait_ms == short_ms) {
-            mark.emplace(server_name_, backend_pid(), PQsocket(raw()));
-            continue;
-        }
-        if (ready == 0) {
-            poisoned_ = true;
-            throw Error(server_name_ + " stopped answering")
-                .retryable(true)
-                .poisons_connection(true)
-                .exit_code(ExitCode::stopped)
-                .hint("check that server and the network, then run again");
-        }
-        if (mark && mark->broken_off()) throw forgotten();
-        if (entries[0].revents != 0)
-            return (entries[0].revents & (POLLIN | POLLERR | POLLHUP)) != 0;
-    }
-}
-
-bool Connection::has_unread_answer() const noexcept {
-    pollfd entry{PQsocket(raw()), POLLIN, 0};
-    return ::poll(&entry, 1, 0) > 0;
 }
 
 Error Connection::statement_error(const pg_result& result, const Query& query) const {

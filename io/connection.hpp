@@ -71,6 +71,9 @@ class Connection {
     /// Waits until the socket is readable (or writable too). Throws: Interrupted, Error.
     /// Returns true if it is readable.
     bool await_socket(bool also_writable);
+    /// Waits until a lot is readable, or anything after a few milliseconds: for a server that
+    /// streams.
+    void await_much();
     /// True if the server has said something that nobody has read yet.
     bool has_unread_answer() const noexcept;
     /// The error of the connection itself (not of a statement); marks it poisoned.
@@ -85,12 +88,14 @@ class Connection {
     /// The error of a wait that was broken off from outside.
     Error forgotten();
     void drop() noexcept;
+    void wake_for(int bytes) noexcept;
 
     ConnectionHandle handle_;
     std::string server_name_;
     const Interrupt* interrupt_ = nullptr;
     std::optional<std::chrono::milliseconds> answer_limit_;
     bool poisoned_ = false;
+    int wake_for_ = 1;
 };
 
 }  // namespace pghaul::io

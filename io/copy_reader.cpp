@@ -5,6 +5,12 @@
 #include "io/error.hpp"
 
 namespace pghaul::io {
+namespace {
+
+// A shorter COPY must not wait at its end for what never comes.
+constexpr std::uint64_t kLongCopy = std::uint64_t{1} << 20;
+
+}  // namespace
 
 CopyReader::CopyReader(Connection& connection, std::string name, const std::string& copy_sql)
     : connection_(&connection), name_(std::move(name)) {
@@ -37,12 +43,13 @@ bool CopyReader::read_message(std::string_view& message) {
         const int length = PQgetCopyData(raw, &bytes, 1);
         if (length > 0) {
             message_.reset(bytes);
+            bytes_ += static_cast<std::uint64_t>(length);
+            looked_ = false;
             message = {bytes, static_cast<std::size_t>(length)};
             return true;
         }
         if (length == 0) {
-            connection_->await_socket(false);
-            if (PQconsumeInput(raw) == 0) throw connection_->broken(name_);
+            await_more();
             continue;
         }
         // -1: the end, or an error of the COPY that the next result tells.
@@ -52,6 +59,20 @@ bool CopyReader::read_message(std::string_view& message) {
         ended_ = true;
     }
     return false;
+}
+
+/// What has arrived already is taken without a wait. Then the wait of a long COPY is for more than
+/// a packet: each time we are woken costs as much as several kB of rows.
+void CopyReader::await_more() {
+    if (looked_) {
+        if (bytes_ < kLongCopy) {
+            connection_->await_socket(false);
+        } else {
+            connection_->await_much();
+        }
+    }
+    looked_ = !looked_;
+    if (PQconsumeInput(connection_->raw()) == 0) throw connection_->broken(name_);
 }
 
 }  // namespace pghaul::io

@@ -29,10 +29,13 @@ class CopyReader : public BlockReader {
         void operator()(char* message) const noexcept;
     };
     Query query() const { return {name_, {}}; }
+    void await_more();
 
     Connection* connection_;
     std::string name_;
     std::unique_ptr<char, FreeMessage> message_;
+    std::uint64_t bytes_ = 0;
+    bool looked_ = false;
     std::int64_t rows_ = 0;
     bool ended_ = false;
 };

@@ -37,6 +37,17 @@ TEST_F(CopyReaderTest, GivesWholeRowsInBlocks) {
     EXPECT_EQ(connection_.query_value({"q", "select 1"}), "1");
 }
 
+TEST_F(CopyReaderTest, GivesFewRowsThatComeSlowlyAfterManyThatCameFast) {
+    CopyReader reader(connection_, "read",
+                      "copy (select repeat('x', 1000), case when i > 3000 then pg_sleep(0.1) end "
+                      "from pg_catalog.generate_series(1, 3005) as i) to stdout");
+    std::string_view message;
+    int rows = 0;
+    while (reader.read_message(message)) ++rows;
+    EXPECT_EQ(rows, 3005);
+    EXPECT_EQ(connection_.query_value({"q", "select 1"}), "1");
+}
+
 TEST_F(CopyReaderTest, EndsAtOnceWhenThereAreNoRows) {
     CopyReader reader(connection_, "read", "copy (select 1 where false) to stdout");
     Block block;
