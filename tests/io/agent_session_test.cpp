@@ -78,6 +78,22 @@ TEST_F(AgentSessionTest, GivesTheBytesThatAConnectionGives) {
     EXPECT_LT(received_, 4'000'000U);
 }
 
+TEST_F(AgentSessionTest, PacksHarderForALinkThatIsSlow) {
+    const std::string sql =
+        "copy (select i, md5(i::text), i % 1000, 'customer ' || i * 7919 % 5000, date '2026-01-01' "
+        "+ i % 300, i * 7919 % 10000 from generate_series(1, 200000) i) to stdout (format binary)";
+    const auto fast = read_all(*agent_->copy_out("copy_out", sql, 8));
+    const std::uint64_t bytes_fast = received_.exchange(0);
+    // About 6 MB/s.
+    command_.command = PGHAUL_PROGRAM
+        " agent | perl -e 'while (sysread(STDIN, $b, 65536)) { syswrite(STDOUT, $b); "
+        "select(undef, undef, undef, 0.01) }'";
+    start();
+    const auto slow = read_all(*agent_->copy_out("copy_out", sql, 8));
+    EXPECT_TRUE(slow == fast);
+    EXPECT_LT(received_, bytes_fast * 95 / 100) << "of " << fast.size();
+}
+
 TEST_F(AgentSessionTest, RunsStatementsInOneSession) {
     agent_->execute({"begin", "begin; create temp table t as select 7 as a"});
     EXPECT_EQ(agent_->query_value({"ask", "select a + $1::int from t"}, {"3"}), "10");
