@@ -16,15 +16,16 @@ PackEffort step(PackEffort effort, int by) {
 
 PackEffort EffortJudge::effort(const Sample& now) {
     const auto wall = now.at - then_.at;
-    if (wall < kWindow || now.blocks - then_.blocks < kBlocks) return effort_;
     const auto blocked = now.blocked - then_.blocked;
     const auto packing = now.packing - then_.packing;
-    // Others want the cores: the server here, or all of a move that is on one machine.
-    const bool contended = (now.packing_cpu - then_.packing_cpu) * 3 < packing * 2;
+    const auto idle = now.idle - then_.idle;
     const bool shrinks =
         (now.packed_bytes - then_.packed_bytes) * 20 < (now.raw_bytes - then_.raw_bytes) * 19;
     then_ = now;
-    if (effort_ != PackEffort::fast && (blocked < wall / 8 || contended || !shrinks)) {
+    // Without a core to spare, packing takes it from the server, or from all of a move that is on
+    // one machine.
+    const bool too_hard = blocked < wall / 8 || idle < wall / 10 || !shrinks;
+    if (effort_ != PackEffort::fast && too_hard) {
         effort_ = step(effort_, -1);
         rest_ = next_rest_;
         next_rest_ = std::min(2 * next_rest_, kLongestRest);
@@ -34,12 +35,11 @@ PackEffort EffortJudge::effort(const Sample& now) {
         --rest_;
         return effort_;
     }
-    // Half of the time in which the pipe takes nothing must do for what packing takes longer.
+    // What packing takes longer must fit twice: into the time in which the output takes nothing,
+    // as one block is packed beside another's sending, and into that of idle cores.
     const auto more = packing * (times_of_next(effort_) - 1);
-    if (effort_ != PackEffort::hardest && blocked >= wall / 2 && more <= blocked / 2 &&
-        !contended && shrinks) {
-        effort_ = step(effort_, +1);
-    }
+    const bool fits = blocked >= wall / 2 && more <= blocked / 2 && more <= idle / 2;
+    if (effort_ != PackEffort::hardest && fits && !too_hard) effort_ = step(effort_, +1);
     return effort_;
 }
 

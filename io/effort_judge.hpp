@@ -15,12 +15,12 @@ class EffortJudge {
   public:
     using Clock = std::chrono::steady_clock;
     /// What a verdict is made of, at least.
-    static constexpr std::chrono::milliseconds kWindow{200};
+    static constexpr std::chrono::milliseconds kWindow{400};
     static constexpr std::uint64_t kBlocks = 8;
     /// Units: windows.
-    static constexpr int kLongestRest = 64;
+    static constexpr int kLongestRest = 32;
 
-    /// Totals since some beginning; `packing` is of all threads.
+    /// Totals since some beginning; `packing` is CPU time of all threads.
     struct Sample {
         Clock::time_point at;
         std::uint64_t blocks = 0;
@@ -28,11 +28,15 @@ class EffortJudge {
         std::uint64_t packed_bytes = 0;
         std::chrono::nanoseconds blocked{0};
         std::chrono::nanoseconds packing{0};
-        /// The part of `packing` in which it had a core.
-        std::chrono::nanoseconds packing_cpu{0};
+        /// In which a core of this host had nothing to do, all cores together.
+        std::chrono::nanoseconds idle{0};
     };
 
-    /// To be asked after each block.
+    /// Whether it is time for a verdict.
+    bool due(Clock::time_point at, std::uint64_t blocks) const {
+        return at - then_.at >= kWindow && blocks - then_.blocks >= kBlocks;
+    }
+    /// The verdict. Requires: due().
     PackEffort effort(const Sample& now);
     /// Nothing was sent between the last sample and this one, for reasons that say nothing.
     void go_on(const Sample& now) { then_ = now; }

@@ -1,6 +1,7 @@
 #include "io/link_packer.hpp"
 
 #include <ctime>
+#include <fstream>
 
 namespace pghaul::io {
 namespace {
@@ -14,23 +15,29 @@ std::chrono::nanoseconds cpu_time() {
 
 }  // namespace
 
+std::chrono::nanoseconds idle_time() {
+    double up_s = 0;
+    double idle_s = 0;
+    std::ifstream("/proc/uptime") >> up_s >> idle_s;
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(
+        std::chrono::duration<double>(idle_s));
+}
+
 void LinkPacker::begin() { judge_.go_on(sample()); }
 
 void LinkPacker::pack(const Block& block, std::vector<char>& packed) {
-    const auto began = EffortJudge::Clock::now();
-    const auto cpu_before = cpu_time();
+    const auto before = cpu_time();
     const bool giant = block.bytes.size() > kGiantBytes;
     io::pack(block, packed, giant ? PackEffort::fast : effort());
     raw_bytes_ += block.bytes.size();
     packed_bytes_ += packed.size();
-    packing_cpu_ns_ += (cpu_time() - cpu_before).count();
-    packing_ns_ += std::chrono::nanoseconds(EffortJudge::Clock::now() - began).count();
+    packing_ns_ += (cpu_time() - before).count();
 }
 
 void LinkPacker::sent(std::chrono::nanoseconds blocked) {
     ++blocks_;
     blocked_ += blocked;
-    effort_ = judge_.effort(sample());
+    if (judge_.due(EffortJudge::Clock::now(), blocks_)) effort_ = judge_.effort(sample());
 }
 
 EffortJudge::Sample LinkPacker::sample() const {
@@ -40,7 +47,7 @@ EffortJudge::Sample LinkPacker::sample() const {
             packed_bytes_,
             blocked_,
             std::chrono::nanoseconds(packing_ns_),
-            std::chrono::nanoseconds(packing_cpu_ns_)};
+            idle_()};
 }
 
 }  // namespace pghaul::io

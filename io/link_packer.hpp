@@ -15,8 +15,15 @@
 
 namespace pghaul::io {
 
+/// CPU time that nobody on this host has used since it was started, all cores together. 0 where
+/// that can't be known: then nothing is packed harder. Source: proc(5), /proc/uptime.
+std::chrono::nanoseconds idle_time();
+
 class LinkPacker {
   public:
+    using IdleClock = std::chrono::nanoseconds (*)();
+    explicit LinkPacker(IdleClock idle = idle_time) : idle_(idle) {}
+
     /// A COPY begins. What was learnt from the last one holds on.
     void begin();
     /// As io::pack(). A giant block is packed fast: the link would have nothing to do meanwhile.
@@ -29,6 +36,7 @@ class LinkPacker {
   private:
     EffortJudge::Sample sample() const;
 
+    IdleClock idle_;
     EffortJudge judge_;
     std::atomic<PackEffort> effort_{PackEffort::fast};
     std::uint64_t blocks_ = 0;
@@ -36,7 +44,6 @@ class LinkPacker {
     std::atomic<std::uint64_t> raw_bytes_{0};
     std::atomic<std::uint64_t> packed_bytes_{0};
     std::atomic<std::int64_t> packing_ns_{0};
-    std::atomic<std::int64_t> packing_cpu_ns_{0};
 };
 
 }  // namespace pghaul::io

@@ -12,8 +12,7 @@ using std::chrono::milliseconds;
 struct Second {
     int blocked_ms = 0;
     int packing_ms = 0;
-    /// Of packing's time; the rest it waited for a core.
-    int cpu_percent = 100;
+    int idle_ms = 1000;
     int packed_percent = 40;
 };
 
@@ -29,12 +28,10 @@ class Judged {
             now_.raw_bytes += 1000;
             now_.packed_bytes += static_cast<std::uint64_t>(10 * second.packed_percent);
             now_.blocked += std::chrono::nanoseconds(milliseconds(second.blocked_ms)) / kBlocks;
-            const auto packing =
-                std::chrono::nanoseconds(milliseconds(second.packing_ms)) / kBlocks;
-            now_.packing += packing;
-            now_.packing_cpu += packing * second.cpu_percent / 100;
+            now_.packing += std::chrono::nanoseconds(milliseconds(second.packing_ms)) / kBlocks;
+            now_.idle += std::chrono::nanoseconds(milliseconds(second.idle_ms)) / kBlocks;
             const auto before = effort_;
-            effort_ = judge_.effort(now_);
+            if (judge_.due(now_.at, now_.blocks)) effort_ = judge_.effort(now_);
             changes_ += effort_ == before ? 0 : 1;
         }
         return effort_;
@@ -60,14 +57,9 @@ TEST(EffortJudge, PacksFastWhileTheOutputTakesAllAtOnce) {
 
 TEST(EffortJudge, PacksHarderAStepAtATimeWhileTheOutputIsWaitedFor) {
     Judged judged;
-    int seen = 0;
-    for (auto before = PackEffort::fast; seen < 2; ++seen) {
-        const auto effort = judged.after(1s, {900, 20});
-        EXPECT_GE(effort, before);
-        before = effort;
-    }
-    EXPECT_EQ(judged.after(1s, {900, 20}), PackEffort::hardest);
-    EXPECT_EQ(judged.changes(), 2) << "no step is left out";
+    EXPECT_EQ(judged.after(300ms, {900, 20}), PackEffort::fast) << "not before it has seen enough";
+    EXPECT_EQ(judged.after(400ms, {900, 20}), PackEffort::hard);
+    EXPECT_EQ(judged.after(400ms, {900, 20}), PackEffort::hardest);
 }
 
 TEST(EffortJudge, LeavesOutAStepThatWouldMakePackingTheBottleneck) {
@@ -95,13 +87,19 @@ TEST(EffortJudge, GoesBackWhenOthersWantTheCores) {
     EXPECT_EQ(judged.after(2s, {900, 20, 50}), PackEffort::fast);
 }
 
+TEST(EffortJudge, TakesNoMoreThanIdleCores) {
+    Judged judged;
+    EXPECT_EQ(judged.after(10s, {900, 60, 400}), PackEffort::fast) << "hard takes 300";
+    EXPECT_EQ(judged.after(2s, {900, 60, 600}), PackEffort::hardest);
+}
+
 TEST(EffortJudge, DoesNotTryAgainAndAgain) {
     Judged judged;
     auto effort = PackEffort::fast;
-    for (auto time = 0ms; time < 600s; time += 200ms) {
+    for (auto time = 0ms; time < 600s; time += 400ms) {
         // Packing hard always turns out to be too much, which nobody can see before.
         effort =
-            judged.after(200ms, effort == PackEffort::fast ? Second{900, 20} : Second{20, 990});
+            judged.after(400ms, effort == PackEffort::fast ? Second{900, 20} : Second{20, 990});
     }
     EXPECT_LT(judged.changes(), 120) << "about a step up in ten seconds, and its step down";
     EXPECT_GT(judged.changes(), 10) << "but it does try";
@@ -109,9 +107,9 @@ TEST(EffortJudge, DoesNotTryAgainAndAgain) {
 
 TEST(EffortJudge, LeavesAloneWhatDoesNotShrink) {
     Judged judged;
-    EXPECT_EQ(judged.after(5s, {950, 20, 100, 99}), PackEffort::fast);
+    EXPECT_EQ(judged.after(5s, {950, 20, 1000, 99}), PackEffort::fast);
     ASSERT_EQ(judged.after(2s, {950, 20}), PackEffort::hardest);
-    EXPECT_EQ(judged.after(2s, {950, 20, 100, 100}), PackEffort::fast);
+    EXPECT_EQ(judged.after(2s, {950, 20, 1000, 100}), PackEffort::fast);
 }
 
 TEST(EffortJudge, TimeBetweenTwoCopiesSaysNothing) {
