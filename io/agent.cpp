@@ -19,7 +19,7 @@
 #include "io/connection.hpp"
 #include "io/copy_reader.hpp"
 #include "io/frame_pipe.hpp"
-#include "io/pack.hpp"
+#include "io/link_packer.hpp"
 
 namespace pghaul::io {
 namespace {
@@ -181,14 +181,17 @@ class Agent {
             std::vector<char> packed;
         };
         const auto read = [&](Carried& carried) { return reader.read(carried.block); };
-        const auto pack_it = [](Carried& carried) {
-            pack(carried.block, carried.packed);
+        const auto pack_it = [&](Carried& carried) {
+            packer_.pack(carried.block, carried.packed);
             let_go_if_giant(carried.block.bytes);
         };
         const auto send = [&](Carried& carried) {
+            const auto began = Clock::now();
             out_.write(raw(FrameKind::block), view(carried.packed));
+            packer_.sent(Clock::now() - began);
             let_go_if_giant(carried.packed);
         };
+        packer_.begin();
         arena_.execute(
             [&] { carry_blocks<Carried>(blocks_in_flight, interrupt_, read, pack_it, send); });
     }
@@ -196,6 +199,7 @@ class Agent {
     FrameWriter& out_;
     const Interrupt& interrupt_;
     std::optional<Connection> connection_;
+    LinkPacker packer_;
     // One slot each for reading, packing and sending.
     tbb::task_arena arena_{3};
 };

@@ -25,9 +25,12 @@ struct Block {
     }
 };
 
+/// Units: bytes. A block beyond this holds a giant row.
+inline constexpr std::size_t kGiantBytes = 4 * kBlockBytes;
+
 /// One giant row must not keep its room for the rest of the stream.
 inline void let_go_if_giant(std::vector<char>& bytes) {
-    if (bytes.capacity() > 4 * kBlockBytes) std::vector<char>().swap(bytes);
+    if (bytes.capacity() > kGiantBytes) std::vector<char>().swap(bytes);
 }
 
 }  // namespace pghaul::io

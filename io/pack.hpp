@@ -1,9 +1,11 @@
 // Packs a block of a COPY stream with lz4 and unpacks it with every check; the form is in
-// pack_format.hpp. lz4 keeps up with a stream on a fraction of a core, which nothing stronger does.
-// Not for: carrying packed blocks (agent_session.hpp).
-// Thread: any; no state.
+// pack_format.hpp. lz4 keeps up with a stream on a fraction of a core, which nothing stronger does;
+// its high compression makes the same form, smaller, for several times the CPU.
+// Not for: carrying packed blocks (agent_session.hpp); how hard to pack (effort_judge.hpp).
+// Thread: any. One that packs harder than fast keeps 256 kB for it until it ends.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 #include <vector>
 
@@ -12,9 +14,12 @@
 
 namespace pghaul::io {
 
+/// What packing may cost. Whoever unpacks need not know.
+enum class PackEffort : std::uint8_t { fast, hard, hardest };
+
 /// Replaces `packed` by header and packed bytes of a block; stores it raw where lz4 gains nothing.
 /// Throws: Error if the block is larger than the format allows.
-void pack(const Block& block, std::vector<char>& packed);
+void pack(const Block& block, std::vector<char>& packed, PackEffort effort = PackEffort::fast);
 
 /// Reads and checks a header. bytes: at least kPackHeaderBytes.
 /// Throws: Error.

@@ -3,6 +3,7 @@
 #include "io/agent_session.hpp"
 
 #include "io/direct_source.hpp"
+#include "io/link_packer.hpp"
 #include "tests/support/shared_servers.hpp"
 
 namespace pghaul::io {
@@ -76,6 +77,27 @@ TEST_F(AgentSessionTest, GivesTheBytesThatAConnectionGives) {
     }
     EXPECT_GT(received_, 100'000U);
     EXPECT_LT(received_, 4'000'000U);
+}
+
+TEST_F(AgentSessionTest, PacksHarderForALinkThatIsSlow) {
+    const std::string sql =
+        "copy (select i, md5(i::text), i % 1000, 'customer ' || i * 7919 % 5000, date '2026-01-01' "
+        "+ i % 300, i * 7919 % 10000 from generate_series(1, 200000) i) to stdout (format binary)";
+    const auto fast = read_all(*agent_->copy_out("copy_out", sql, 8));
+    const std::uint64_t bytes_fast = received_.exchange(0);
+    // About 6 MB/s.
+    command_.command = PGHAUL_PROGRAM
+        " agent | perl -e 'while (sysread(STDIN, $b, 65536)) { syswrite(STDOUT, $b); "
+        "select(undef, undef, undef, 0.01) }'";
+    start();
+    const auto idle_before = idle_time();
+    const auto began = std::chrono::steady_clock::now();
+    const auto slow = read_all(*agent_->copy_out("copy_out", sql, 8));
+    EXPECT_TRUE(slow == fast);
+    if (idle_time() - idle_before < (std::chrono::steady_clock::now() - began) / 2) {
+        GTEST_SKIP() << "this host was too busy to pack harder";
+    }
+    EXPECT_LT(received_, bytes_fast * 95 / 100) << "of " << fast.size();
 }
 
 TEST_F(AgentSessionTest, RunsStatementsInOneSession) {
