@@ -50,7 +50,7 @@ std::vector<Oid> truncated(Connection& source, const CaptureSite& site,
     return oids;
 }
 
-void lock(Connection& source, const std::vector<const snapshot::TableInfo*>& tables) {
+void lock_all(Connection& source, const std::vector<const snapshot::TableInfo*>& tables) {
     std::string names;
     for (const auto* table : tables) {
         names += (names.empty() ? "only " : ", only ") + table->qualified();
@@ -61,10 +61,10 @@ void lock(Connection& source, const std::vector<const snapshot::TableInfo*>& tab
                                                 kLockWait.count(), names)});
 }
 
-void lock(Connection& source, const CapturedTables& tables, const std::vector<Oid>& oids) {
+void lock_all(Connection& source, const CapturedTables& tables, const std::vector<Oid>& oids) {
     std::vector<const snapshot::TableInfo*> infos;
     for (const Oid oid : oids) infos.push_back(&tables.at(oid)->info);
-    lock(source, infos);
+    lock_all(source, infos);
 }
 
 /// What the window holds of these tables; those without changes are left out.
@@ -95,7 +95,7 @@ std::map<Oid, Pending> count_rows(Connection& source, const CaptureSite& site,
 
 /// True if every table is locked now and is still the file that the snapshot knows.
 bool hold(Connection& source, const CapturedTables& tables, const std::vector<Oid>& late) {
-    lock(source, tables, late);
+    lock_all(source, tables, late);
     return std::all_of(late.begin(), late.end(), [&](Oid oid) {
         return source.query_row(snapshot::kSameFile, {std::to_string(oid)}).boolean(0, 0);
     });
@@ -107,7 +107,7 @@ Window try_open(Connection& source, const CaptureSite& site, const CapturedTable
     const auto before = touched(source, site, tables);
     source.execute({"begin_window", "begin isolation level repeatable read read only"});
     // LOCK takes no snapshot, so the one taken next is newer than the locks.
-    lock(source, tables, before);
+    lock_all(source, tables, before);
     const auto taken = source.query_row(kTakeWindow);
     Window window{from, taken.string(0, 1), taken.string(0, 0), taken.string(0, 2), {}};
 
@@ -144,7 +144,7 @@ std::int64_t Window::rows() const {
 void hold_tables(Connection& source, const Window& window) {
     std::vector<const snapshot::TableInfo*> infos;
     for (const auto& pending : window.tables) infos.push_back(&pending.table->info);
-    lock(source, infos);
+    lock_all(source, infos);
 }
 
 bool stood_in_line(const Error& error) {

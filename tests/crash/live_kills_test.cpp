@@ -121,11 +121,11 @@ TEST_F(LiveCrash, ACopyOfSeveralSnapshotsMayViolateItsIndexesUntilTheChangesAreI
             create table t (id int primary key, u int not null unique, pad text,
                 w int unique deferrable initially deferred, x int4range,
                 exclude using gist (x with &&));
-            insert into t select i, i, repeat('p', 200), i, int4range(i, i + 1)
-              from generate_series(1, 12000) i;
+            insert into t select i, i, repeat('p', 800), i, int4range(i, i + 1)
+              from generate_series(1, 3000) i;
             create table child (id int primary key references t (u) on delete cascade deferrable
                 initially deferred, pad text);
-            insert into child select i, repeat('c', 200) from generate_series(1, 6000) i;
+            insert into child select i, repeat('c', 800) from generate_series(1, 1500) i;
             analyze;
         )sql");
         const auto killed = run_live(pair, {kInChunks, "-j", "1"},
@@ -134,9 +134,9 @@ TEST_F(LiveCrash, ACopyOfSeveralSnapshotsMayViolateItsIndexesUntilTheChangesAreI
         pair.source_sql(R"sql(
             begin;
             update t set u = -u, x = int4range(u + 100000, u + 100001);
-            update t set u = 12001 + u, w = 12001 - w, x = int4range(12001 - id, 12002 - id);
+            update t set u = 3001 + u, w = 3001 - w, x = int4range(3001 - id, 3002 - id);
             update t set id = -id;
-            update t set id = id + 12001;
+            update t set id = id + 3001;
             commit;
             delete from t where id % 1000 = 0;
             insert into t values (50000, 1000, 'new', 1000, '[1000,1001)');

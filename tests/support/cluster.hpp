@@ -3,7 +3,8 @@
 // A cluster owns its postmaster (a direct child), its data directory and its socket directory. It
 // runs as `postgres` (or `nobody`) when the test runs as root. The postmaster gets SIGQUIT when the
 // test is killed; folders left behind that way are removed by the next test that starts a cluster.
-// Not for production-like settings: fsync is off unless `settings` says otherwise.
+// Not for production-like settings: fsync and full_page_writes are off unless `settings` says
+// otherwise.
 // Thread: one thread per object, the one that constructed or started it must outlive it.
 #pragma once
 

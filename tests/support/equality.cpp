@@ -72,8 +72,12 @@ order by oid;
 
 using Fingerprints = std::map<std::string, std::string>;
 
+/// Asked once: a test program has its servers for as long as it runs.
 int server_version(const std::string& conninfo) {
-    return std::stoi(psql(conninfo, "show server_version_num;"));
+    static std::map<std::string, int> known;
+    int& version = known[conninfo];
+    if (version == 0) version = std::stoi(psql(conninfo, "show server_version_num;"));
+    return version;
 }
 
 Fingerprints fingerprints(const std::string& conninfo, int extra_float_digits,
