@@ -45,14 +45,14 @@ class Rival:
 
 
 class Haul(Rival):
-    about = "pghaul run --no-capture with --jobs"
+    about = "pghaul run --no-capture with --pghaul-jobs, else --jobs"
 
     def __init__(self, name, options):
         self.name = name
         self.options = shlex.split(options)
 
     def commands(self, bench, args):
-        return [bench.pghaul("run", "--no-capture", "-j", str(args.jobs), *self.options)]
+        return [bench.pghaul("run", "--no-capture", "-j", str(args.pghaul_jobs or args.jobs), *self.options)]
 
 
 class PgDump(Rival):

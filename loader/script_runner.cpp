@@ -140,7 +140,8 @@ class ScriptRunner {
             interrupt_.check();
             spdlog::debug("the schema is made in one session for a while: {}", error.what());
             others_.clear();
-            if (main_.connection().poisoned()) throw;
+            // What a lost session has committed is known only from its mark.
+            if (error.poisons_connection()) throw;
             ++failures_;
             // In order; whatever was wrong shows again, if it was not the order.
             run_batch(script, {made, all.end});
