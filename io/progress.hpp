@@ -70,8 +70,8 @@ class StreamProgress {
         const std::lock_guard guard(mutex_);
         return activity_;
     }
-    /// Time spent on reading rows, and on what the target does. Each is begun and ended by one
-    /// thread at a time.
+    /// Time spent on reading rows, and on having the target take them; not on its indexes. Each is
+    /// begun and ended by one thread at a time.
     WaitClock& source_time() noexcept { return source_time_; }
     WaitClock& target_time() noexcept { return target_time_; }
     const WaitClock& source_time() const noexcept { return source_time_; }

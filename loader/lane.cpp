@@ -96,25 +96,19 @@ bool Lane::perform(Work& work) {
         case Work::Kind::large_objects:
             copy_objects(work);
             break;
-        case Work::Kind::build_index: {
-            const io::Waiting waiting(progress_.target_time());
+        case Work::Kind::build_index:
             return build_index(target(), setup_.ticket.job, work.table->info, *work.index,
                                work.idle_streams);
-        }
-        case Work::Kind::read_back: {
-            const io::Waiting waiting(progress_.target_time());
+        case Work::Kind::read_back:
             setup_.read_back.read_piece(target(), *work.table, work.piece, work.pieces, progress_,
                                         setup_.interrupt);
             break;
-        }
         case Work::Kind::finish:
             finish_table(target(), *work.table, setup_.ticket.job);
             break;
-        case Work::Kind::analyze_root: {
-            const io::Waiting waiting(progress_.target_time());
+        case Work::Kind::analyze_root:
             target().execute({"analyze_root", "analyze " + work.root});
             break;
-        }
         case Work::Kind::release_source:
             source_.close();
             break;
