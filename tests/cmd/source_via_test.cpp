@@ -320,6 +320,8 @@ TEST_F(SourceVia, SaysThatTheAgentCouldNotConnect) {
 }
 
 TEST_F(SourceVia, ShowsAPasswordNowhere) {
+    // Those of a test before this one may still be on their way out.
+    ASSERT_TRUE(no_agents_left());
     const auto pair = fresh_pair(gated_table());
     Gate gate(pair);
     const auto config =
