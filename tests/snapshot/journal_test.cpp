@@ -108,6 +108,30 @@ TEST_F(JournalTest, MarksChunksOnceWithTheirRows) {
               io::ExitCode::stopped);
 }
 
+TEST_F(JournalTest, MarksWhatOneTransactionDidEachWithItsOwnFigures) {
+    auto journal = begun_job(database_, interrupt_);
+    auto target = test::connect(database_, interrupt_);
+    const JobTicket ticket{"job", journal.run(), 1};
+    CopyMarks marks;
+    marks.loaded[1] = {{0, 1, {10, {1, 2}}, 100}, {1, 0, {7, {3, 4}}, 200}};
+    marks.proofs[Proof::read_back] = {0};
+    marks.proofs[Proof::differences] = {1};
+    marks.finished = {1};
+    write_marks(target, ticket, marks);
+    EXPECT_EQ(journal.loaded().tables, (std::set<std::pair<int, int>>{{0, 1}, {1, 0}}));
+    EXPECT_EQ(sent_rows(target, "job", 1), (io::RowSum{7, {3, 4}}));
+    EXPECT_EQ(journal.totals().sent_bytes, 300);
+    EXPECT_EQ(journal.proofs().at(0), Proof::read_back);
+    EXPECT_EQ(journal.proofs().at(1), Proof::differences);
+    EXPECT_EQ(journal.finished_tables(), std::set<int>{1});
+    // One that is loaded already is enough to refuse them all.
+    io::Transaction transaction(target);
+    EXPECT_EQ(error_of([&] {
+                  mark_loaded(target, ticket, {{0, 0, {1, {}}, 1}, {0, 1, {10, {1, 2}}, 100}});
+              }).exit_code(),
+              io::ExitCode::stopped);
+}
+
 TEST_F(JournalTest, TakesAMarkBackWithItsTransaction) {
     auto journal = begun_job(database_, interrupt_);
     auto target = test::connect(database_, interrupt_);
