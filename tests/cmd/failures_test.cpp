@@ -2,8 +2,6 @@
 // run says what happened, or goes on by itself; and a rerun brings the job to its end.
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
 #include <random>
 
 #include "tests/cmd/haul_steps.hpp"
@@ -44,15 +42,11 @@ class Failures : public HaulTest {
 /// The server's processes: the postmaster and its children.
 std::vector<pid_t> processes_of(pid_t postmaster) {
     std::vector<pid_t> found = {postmaster};
-    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-        if (std::atoi(entry.path().filename().c_str()) == 0) continue;
-        std::ifstream file(entry.path() / "stat");
-        std::string stat((std::istreambuf_iterator<char>(file)), {});
+    for (const pid_t pid : all_processes()) {
+        const auto stat = proc_file(pid, "stat");
         const auto end = stat.rfind(") ");
         if (end == std::string::npos) continue;
-        if (std::atoi(stat.c_str() + end + 4) == postmaster) {
-            found.push_back(std::atoi(entry.path().filename().c_str()));
-        }
+        if (std::atoi(stat.c_str() + end + 4) == postmaster) found.push_back(pid);
     }
     return found;
 }

@@ -4,7 +4,6 @@
 #include <signal.h>
 
 #include <filesystem>
-#include <fstream>
 
 #include "io/temp_dir.hpp"
 #include "tests/cmd/live_steps.hpp"
@@ -15,7 +14,19 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::string agent_command() { return "'" PGHAUL_PROGRAM "' agent"; }
+/// The program under a path of this process alone, so that agents of other tests that run at the
+/// same time are not taken for its own.
+const std::string& program_of_agents() {
+    static const io::TempDir folder;
+    static const std::string path = [] {
+        const auto link = folder.path("pghaul");
+        std::filesystem::create_symlink(PGHAUL_PROGRAM, link);
+        return link;
+    }();
+    return path;
+}
+
+std::string agent_command() { return "'" + program_of_agents() + "' agent"; }
 
 Arguments via(const std::string& command, const Arguments& more = {}) {
     Arguments arguments = {"--source-via", command};
@@ -30,20 +41,12 @@ std::string pass_bytes(int count, const std::string& more) {
            more + "'";
 }
 
-std::string contents_of(const std::filesystem::path& path) {
-    std::ifstream file(path);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
-
-/// Processes that are agents of this program, in whatever state.
+/// Processes that are agents of these tests.
 std::vector<pid_t> agents() {
     std::vector<pid_t> found;
-    const auto wanted = std::string(PGHAUL_PROGRAM) + std::string("\0agent\0", 7);
-    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-        if (std::atoi(entry.path().filename().c_str()) == 0) continue;
-        if (contents_of(entry.path() / "cmdline") == wanted) {
-            found.push_back(std::atoi(entry.path().filename().c_str()));
-        }
+    const auto wanted = program_of_agents() + std::string("\0agent\0", 7);
+    for (const pid_t pid : all_processes()) {
+        if (proc_file(pid, "cmdline") == wanted) found.push_back(pid);
     }
     return found;
 }
@@ -334,10 +337,9 @@ TEST_F(SourceVia, ShowsAPasswordNowhere) {
     ASSERT_TRUE(gate.reached());
     const auto found = agents();
     ASSERT_EQ(found.size(), 1U);
-    const std::filesystem::path process = "/proc/" + std::to_string(found.front());
-    EXPECT_FALSE(contents_of(process / "environ").empty());
+    EXPECT_FALSE(proc_file(found.front(), "environ").empty());
     for (const auto* file : {"cmdline", "environ"}) {
-        EXPECT_EQ(contents_of(process / file).find("s3cret"), std::string::npos) << file;
+        EXPECT_EQ(proc_file(found.front(), file).find("s3cret"), std::string::npos) << file;
     }
     gate.open();
     const auto result = child.wait(60s);

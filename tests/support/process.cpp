@@ -8,7 +8,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <limits>
+#include <sstream>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -225,6 +229,23 @@ bool ChildProcess::wait_for_output(std::string_view text, std::chrono::milliseco
         if (last_look) return false;
         std::this_thread::sleep_for(kPollInterval);
     }
+}
+
+std::vector<pid_t> all_processes() {
+    std::vector<pid_t> found;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+        const pid_t pid = std::atoi(entry.path().filename().c_str());
+        if (pid > 0) found.push_back(pid);
+    }
+    return found;
+}
+
+std::string proc_file(pid_t pid, const std::string& file) {
+    std::ifstream in("/proc/" + std::to_string(pid) + "/" + file, std::ios::binary);
+    // A stream of its own takes a failed read as the end; an iterator would throw it.
+    std::ostringstream contents;
+    contents << in.rdbuf();
+    return contents.str();
 }
 
 }  // namespace pghaul::test

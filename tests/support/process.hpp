@@ -117,4 +117,10 @@ class ChildProcess {
     std::optional<int> status_;
 };
 
+/// Every process of the machine that can be seen, at this moment.
+std::vector<pid_t> all_processes();
+/// What /proc tells in `file` ("cmdline", "environ", "stat") about a process. Empty for one that is
+/// gone, also when it ended between the opening of the file and the reading, or is not ours to see.
+std::string proc_file(pid_t pid, const std::string& file);
+
 }  // namespace pghaul::test

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <sstream>
 #include <vector>
@@ -69,14 +68,11 @@ std::string sessions_left(const Ends& ends) {
 
 std::string processes_left(const std::string& entry) {
     std::string left;
-    for (const auto& process : fs::directory_iterator("/proc")) {
-        std::ifstream environ(process.path() / "environ", std::ios::binary);
-        const std::string text{std::istreambuf_iterator<char>(environ), {}};
-        if (text.find(entry) == std::string::npos) continue;
-        std::ifstream command(process.path() / "cmdline", std::ios::binary);
-        std::string words{std::istreambuf_iterator<char>(command), {}};
+    for (const pid_t pid : all_processes()) {
+        if (proc_file(pid, "environ").find(entry) == std::string::npos) continue;
+        auto words = proc_file(pid, "cmdline");
         std::replace(words.begin(), words.end(), '\0', ' ');
-        left += process.path().filename().string() + " " + words + "\n";
+        left += std::to_string(pid) + " " + words + "\n";
     }
     return left;
 }
