@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+import time
 
 from servers import DATABASE, REPOSITORY
 
@@ -74,10 +75,19 @@ def fill(source, args, scale=None):
     return wanted
 
 
-def fresh_target(source, target, dump):
-    target.psql("-c", f"drop database if exists {DATABASE} with (force)", "-c",
-                f"create database {DATABASE}", database="postgres")
-    shutil.rmtree(dump, ignore_errors=True)
+def fresh_target(source, target, dump, keep_files=False):
+    """keep_files: the database and the dump of the run before are put aside, not deleted. ext4 gives out no inode
+    that was freed in the last minutes, so thousands of them make each new file of the next run dearer."""
+    if keep_files:
+        aside = f"aside_{time.time_ns()}"
+        if target.psql("-c", f"select 1 from pg_database where datname = '{DATABASE}'", database="postgres"):
+            target.psql("-c", f"alter database {DATABASE} rename to {aside}", database="postgres")
+        if dump.exists():
+            dump.rename(dump.with_name(aside))
+    else:
+        target.psql("-c", f"drop database if exists {DATABASE} with (force)", database="postgres")
+        shutil.rmtree(dump, ignore_errors=True)
+    target.psql("-c", f"create database {DATABASE}", database="postgres")
     os.sync()
     for server in (source, target):
         server.psql("-c", "checkpoint", database="postgres")

@@ -14,6 +14,7 @@
 #include "cmd/spool.hpp"
 #include "cmd/streams.hpp"
 #include "cmd/target_schema.hpp"
+#include "delta/target_guards.hpp"
 #include "io/error.hpp"
 #include "io/failpoint.hpp"
 #include "loader/large_objects.hpp"
@@ -230,13 +231,25 @@ class Image {
         const bool finish_too = run_.options.until != Until::copied;
         auto not_to_finish = journal_.finished_tables();
         if (run_.capture) not_to_finish.merge(tables_of_two_moments(loaded, spool.files));
-        loader::WorkQueue queue(run_.plan, loaded, not_to_finish,
-                                {run_.options.jobs, finish_too, &run_.progress, on_all_read,
-                                 tables_to_read_back(run_), spool});
+        loader::WorkQueue::Options options{
+            run_.options.jobs,         finish_too, &run_.progress, on_all_read,
+            tables_to_read_back(run_), spool};
+        options.foreign_keys = keys_hold(loaded, spool.files);
+        loader::WorkQueue queue(run_.plan, loaded, not_to_finish, std::move(options));
         run_streams(run_, queue, snapshot, truncated_since(run_, snapshot.visible));
         run_.analyzed.merge(queue.analyzed());
         if (!queue.all_copied() || (finish_too && !queue.all_done())) stop_early(run_);
         steps_.end(run_.progress.loaded_bytes - run_.progress.loaded_before_bytes);
+    }
+
+    /// Whether foreign keys can be made while rows are copied. Of an image of several moments they
+    /// hold when the changes are in; and where the session that applies these may not switch keys
+    /// off, they come last.
+    bool keys_hold(const snapshot::LoadedChunks& loaded, const loader::SpoolFiles& files) {
+        if (!run_.capture) return true;
+        if (!loaded.empty() || !files.empty()) return false;
+        auto target = run_.open_target("guards");
+        return delta::detect_apply_mode(target) == delta::ApplyMode::replica;
     }
 
     /// Begun in an earlier snapshot and not complete: such a table may violate its unique indexes

@@ -81,10 +81,11 @@ void load_rows(RunContext& run, Steps& steps, const Exported& exported) {
     begin_counting(progress, run.plan, loaded);
     auto not_to_finish = run.journal.finished_tables();
     if (!exported.manifest.one_moment) not_to_finish.merge(tables_of_two_moments(exported));
-    loader::WorkQueue queue(
-        run.plan, loaded, not_to_finish,
-        {run.options.jobs, true, &progress, [&] { set_exported_sequences(run, exported); },
-         tables_to_read_back(run)});
+    loader::WorkQueue::Options options{run.options.jobs, true, &progress,
+                                       [&] { set_exported_sequences(run, exported); },
+                                       tables_to_read_back(run)};
+    options.foreign_keys = exported.manifest.one_moment;
+    loader::WorkQueue queue(run.plan, loaded, not_to_finish, std::move(options));
     run_streams(run, queue, {}, {});
     run.analyzed.merge(queue.analyzed());
     if (!queue.all_copied() || !queue.all_done()) stop_early(run);

@@ -66,6 +66,7 @@ void ExportLane::perform(const Work& work) {
         case Work::Kind::build_index:
         case Work::Kind::read_back:
         case Work::Kind::finish:
+        case Work::Kind::foreign_keys:
         case Work::Kind::analyze_root:
             throw std::logic_error("an export has nothing to do with " + work.display());
     }

@@ -15,6 +15,28 @@ namespace pghaul::loader {
 using snapshot::ForeignKey;
 using State = snapshot::ForeignKeyState;
 
+namespace {
+
+std::optional<std::string> add(io::Connection& target, const ForeignKey& key) {
+    auto problem = problem_with(target, key, {"add_foreign_key", add_foreign_key_sql(key)});
+    io::failpoint(io::Failpoint::foreign_key_added);
+    return problem;
+}
+
+std::optional<std::string> validate(io::Connection& target, const ForeignKey& key) {
+    return problem_with(target, key, {"validate_foreign_key", validate_foreign_key_sql(key)});
+}
+
+}  // namespace
+
+void make_foreign_keys_early(io::Connection& target, const std::vector<const ForeignKey*>& keys) {
+    for (const auto* key : keys) {
+        const State state = state_of(target, *key);
+        if (state == State::valid || (state == State::missing && add(target, *key))) continue;
+        if (key->validated) validate(target, *key);
+    }
+}
+
 void make_foreign_keys(const std::vector<ForeignKey>& keys, snapshot::Journal& journal,
                        const OpenTarget& open_target, int jobs, io::RunProgress& progress) {
     if (keys.empty()) return;
@@ -24,11 +46,10 @@ void make_foreign_keys(const std::vector<ForeignKey>& keys, snapshot::Journal& j
     for (const auto& key : keys) {
         const State state = state_of(target, key);
         if (state == State::missing) {
-            const auto sql = add_foreign_key_sql(key);
-            const auto problem = problem_with(target, key, {"add_foreign_key", sql});
-            if (problem) journal.note_problem(subject_of(key), *problem);
-            io::failpoint(io::Failpoint::foreign_key_added);
-            if (problem) continue;
+            if (const auto problem = add(target, key)) {
+                journal.note_problem(subject_of(key), *problem);
+                continue;
+            }
         }
         // One just added to a partitioned table is checked already; one that the source itself
         // holds NOT VALID stays so.
@@ -52,8 +73,7 @@ void make_foreign_keys(const std::vector<ForeignKey>& keys, snapshot::Journal& j
         },
         [&](io::Connection& connection, std::size_t i) {
             for (const auto* key : groups[i]) {
-                const auto sql = validate_foreign_key_sql(*key);
-                auto problem = problem_with(connection, *key, {"validate_foreign_key", sql});
+                auto problem = validate(connection, *key);
                 const std::lock_guard guard(mutex);
                 outcomes.emplace_back(key, std::move(problem));
             }

@@ -21,6 +21,11 @@ using OpenTarget = std::function<io::Connection(const std::string& role)>;
 void make_foreign_keys(const std::vector<snapshot::ForeignKey>& keys, snapshot::Journal& journal,
                        const OpenTarget& open_target, int jobs, io::RunProgress& progress);
 
+/// While the copy still goes on: adds and checks keys of one table. Whatever can't be done is left
+/// to make_foreign_keys(), without a word. Requires: the tables are complete.
+void make_foreign_keys_early(io::Connection& target,
+                             const std::vector<const snapshot::ForeignKey*>& keys);
+
 /// Gives each that stands on the target the comment that it has on the source.
 void comment_foreign_keys(io::Connection& source, io::Connection& target,
                           const std::vector<snapshot::ForeignKey>& keys);

@@ -9,6 +9,7 @@
 #include "io/retry.hpp"
 #include "io/spool_reader.hpp"
 #include "loader/finish_table.hpp"
+#include "loader/foreign_keys.hpp"
 #include "loader/large_object_file.hpp"
 #include "loader/large_objects.hpp"
 #include "snapshot/claims.hpp"
@@ -105,6 +106,9 @@ bool Lane::perform(Work& work) {
             break;
         case Work::Kind::finish:
             finish_table(target(), *work.table, setup_.ticket.job);
+            break;
+        case Work::Kind::foreign_keys:
+            make_foreign_keys_early(target(), work.keys);
             break;
         case Work::Kind::analyze_root:
             target().execute({"analyze_root", "analyze " + work.root});

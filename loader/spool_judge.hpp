@@ -19,7 +19,7 @@ class SpoolJudge {
     static constexpr int kTimes = 3;
 
     /// A copy that ends within this is not worth files: its snapshot is gone soon anyway.
-    static constexpr std::chrono::seconds kLongCopy{30};
+    static constexpr std::chrono::seconds kLongCopy{20};
 
     /// Whether the rest takes longer than that, at the pace so far. done: share of this run's work
     /// (WorkQueue::share_done()).

@@ -30,6 +30,8 @@ std::string Work::display() const {
             return "read back " + table->info.display();
         case Kind::finish:
             return "constraints and statistics of " + table->info.display();
+        case Kind::foreign_keys:
+            return "foreign keys of " + keys.front()->table_display;
         case Kind::analyze_root:
             return "statistics of " + root;
         case Kind::release_source:

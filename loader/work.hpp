@@ -31,6 +31,7 @@ struct Work {
         build_index,     // `index` of `table`
         read_back,       // `piece` of `table`: does the target hold what was sent?
         finish,          // constraints and statistics of `table`
+        foreign_keys,    // `keys`, all of one table
         analyze_root,    // statistics of the partitioned table `root`, all of whose leaves are done
         release_source,  // nothing is left to read: end the source session
     };
@@ -41,6 +42,7 @@ struct Work {
     const snapshot::LargeObjectChunk* objects = nullptr;
     const snapshot::TablePlan* table = nullptr;
     const snapshot::IndexInfo* index = nullptr;
+    std::vector<const snapshot::ForeignKey*> keys = {};
     std::string root = {};  // quoted
     /// copy only: small tables that are finished in the same transaction.
     bool finish_too = false;

@@ -53,6 +53,7 @@ WorkQueue::WorkQueue(const snapshot::Plan& plan, const snapshot::LoadedChunks& l
             objects_.push_back(&chunk);
     }
     if (options_.finish && !options_.helper) collect_roots();
+    if (options_.finish && options_.foreign_keys) keys_ = KeyQueue(plan);
     put_files_in_place();
     group_small_tables();
     for (auto& table : tables_) {
@@ -189,6 +190,9 @@ void WorkQueue::done(int, const Work& work) {
             count(0, 1);
             break;
         }
+        case Work::Kind::foreign_keys:
+            keys_.done(work);
+            break;
         case Work::Kind::analyze_root:
             roots_.at(work.root).done = true;
             break;

@@ -1,4 +1,5 @@
-// Hands out the work of a copy to its streams: chunks, large objects, index builds, table ends.
+// Hands out the work of a copy to its streams: chunks, large objects, index builds, table ends,
+// foreign keys.
 // Longest remaining path first (copy plus indexes of a table), different tables side by side, and
 // a stream stays on its table in key order while it can, which keeps index builds cheap.
 // Where chunks go through files (spool_rules.hpp), it also hands chunks to the readers that fill
@@ -21,6 +22,7 @@
 #include <vector>
 
 #include "io/progress.hpp"
+#include "loader/key_queue.hpp"
 #include "loader/spool_rules.hpp"
 #include "loader/work.hpp"
 #include "snapshot/claims.hpp"
@@ -47,6 +49,8 @@ class WorkQueue {
         /// Of a worker, which helps a run: chunks, groups of small tables and indexes, nothing
         /// that only one may do.
         bool helper = false;
+        /// Makes foreign keys, too, as far as that can be done now (key_queue.hpp).
+        bool foreign_keys = false;
     };
 
     /// Requires: plan outlives the queue.
@@ -167,6 +171,7 @@ class WorkQueue {
     bool has_build(const TableState& table) const;
     std::optional<Work> next_build(double more_than);
     std::optional<Work> next_root();
+    std::optional<Work> next_keys();
     TableState* best_table(const StreamState& stream,
                            const std::function<bool(const TableState&)>& wanted);
     enum class Way { directly, through_file };
@@ -197,6 +202,7 @@ class WorkQueue {
     std::vector<TableState> tables_;
     double cost_at_start_ = 0;
     std::map<std::string, RootState> roots_;  // by their quoted names
+    KeyQueue keys_;
     std::deque<Work> groups_;                 // of small tables
     std::deque<const snapshot::LargeObjectChunk*> objects_;
     std::vector<StreamState> streams_;

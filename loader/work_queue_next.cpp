@@ -1,6 +1,7 @@
 // The part of the queue that chooses: what a stream does next.
 #include <algorithm>
 #include <iterator>
+#include <tuple>
 #include <utility>
 
 #include "loader/work_queue.hpp"
@@ -103,9 +104,11 @@ bool WorkQueue::has_build(const TableState& table) const {
 }
 
 std::optional<Work> WorkQueue::next_build(double more_than) {
-    // Leaves of a partitioned table first among equals: its statistics wait for all of them.
-    const auto rank = [](const TableState& table) {
-        return std::pair(table.index_left, !table.plan->info.root_name.empty());
+    // First among equals: what foreign keys wait for, then leaves of a partitioned table, whose
+    // statistics wait for all of them.
+    const auto rank = [&](const TableState& table) {
+        return std::tuple(table.index_left, keys_.waiting_for(table.plan->number),
+                          !table.plan->info.root_name.empty());
     };
     TableState* best = nullptr;
     for (auto& table : tables_) {
@@ -138,8 +141,9 @@ std::optional<Work> WorkQueue::next_build(double more_than) {
 
 std::optional<Work> WorkQueue::next_root() {
     for (auto& [name, root] : roots_) {
-        if (root.begun || !std::all_of(root.leaves.begin(), root.leaves.end(),
-                                       [&](std::size_t leaf) { return tables_[leaf].finished; }))
+        if (root.begun || keys_.in_hand(name)) continue;
+        if (!std::all_of(root.leaves.begin(), root.leaves.end(),
+                         [&](std::size_t leaf) { return tables_[leaf].finished; }))
             continue;
         root.begun = true;
         Work work;
@@ -148,6 +152,15 @@ std::optional<Work> WorkQueue::next_root() {
         return work;
     }
     return std::nullopt;
+}
+
+std::optional<Work> WorkQueue::next_keys() {
+    return keys_.next(
+        [&](int number) { return tables_[static_cast<std::size_t>(number)].finished; },
+        [&](const std::string& name) {
+            const auto root = roots_.find(name);
+            return root != roots_.end() && root->second.begun && !root->second.done;
+        });
 }
 
 std::optional<Work> WorkQueue::take(int stream_number) {
@@ -172,7 +185,8 @@ std::optional<Work> WorkQueue::take(int stream_number) {
         }
         auto work = next_build(longest_copy);
         if (!work) work = next_copy(stream);
-        // Nothing follows it, but it can't be shared out: not as the very last.
+        // Nothing follows these, but they can't be shared out: not as the very last.
+        if (!work) work = next_keys();
         if (!work) work = next_root();
         if (!work) work = next_build(0);
         if (work) {

@@ -173,6 +173,8 @@ void read_foreign_keys(io::Connection& source, const std::string& oids, Catalog&
             rows.string(row, 4),
             rows.boolean(row, 5),
             rows.boolean(row, 6),
+            static_cast<Oid>(rows.integer(row, 7)),
+            static_cast<Oid>(rows.integer(row, 8)),
         });
     }
 }

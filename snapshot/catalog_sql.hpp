@@ -252,7 +252,9 @@ inline constexpr io::Query kListForeignKeys{"list_foreign_keys", R"sql(
            c.relname,
            pg_catalog.pg_get_constraintdef(con.oid),
            con.convalidated,
-           c.relkind = 'p'
+           c.relkind = 'p',
+           con.conrelid::pg_catalog.int8,
+           con.confrelid::pg_catalog.int8
       from pg_catalog.pg_constraint as con
       join pg_catalog.pg_class as c on c.oid = con.conrelid
       join pg_catalog.pg_namespace as n on n.oid = c.relnamespace

@@ -94,6 +94,9 @@ void Journal::store_plan(const Plan& plan, const std::string& schema_archive) {
         {job_, std::to_string(run_), to_json_without_tables(plan), hex(schema_archive)});
     if (stored.affected() != 1) throw_taken_over(job_);
     transaction.commit();
+    // Without statistics a job's chunks are taken for a few, and each claim and mark compares all
+    // of them with all it is about: 35 ms for 64 of 5,000.
+    target.execute({"analyze_journal", "analyze pghaul.table_plan; analyze pghaul.chunk"});
 }
 
 Plan Journal::read_plan() {

@@ -138,6 +138,9 @@ struct ForeignKey {
     /// False if the source itself holds it NOT VALID.
     bool validated = true;
     bool on_partitioned = false;
+    /// The referencing and the referenced table, on the source; 0 in plans of older versions.
+    Oid table_oid = 0;
+    Oid referenced_oid = 0;
 };
 
 /// schema.name for people: parts quoted only when they need it.

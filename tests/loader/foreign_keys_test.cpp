@@ -66,6 +66,42 @@ TEST_F(ForeignKeysTest, AreMadeOnce) {
               oids);
 }
 
+TEST_F(ForeignKeysTest, MadeEarlyAreLeftAsTheyAre) {
+    on_both(kTables);
+    on_source(kKeys);
+    on_both("insert into o values (1); insert into a values (1), (null)");
+    on_target("insert into \"B\" values (99)");
+    read_keys();
+    auto target = test::connect(target_database_, interrupt_);
+    for (const auto& key : plan_.foreign_keys) make_foreign_keys_early(target, {&key});
+    EXPECT_EQ(keys(), "F 3 false, f1 true, f2 true");
+    const auto oids = "select array_agg(oid order by oid) from pg_constraint where contype = 'f'";
+    const auto early = ask_target(oids);
+    make();
+    EXPECT_EQ(ask_target(oids), early);
+    EXPECT_TRUE(journal_->problems().empty());
+}
+
+TEST_F(ForeignKeysTest, ThatFailEarlyAreToldByTheStepThatComesLater) {
+    on_both(kTables);
+    on_source(kKeys);
+    on_target("insert into a values (7)");
+    read_keys();
+    auto target = test::connect(target_database_, interrupt_);
+    std::vector<const snapshot::ForeignKey*> all;
+    for (const auto& key : plan_.foreign_keys) all.push_back(&key);
+    make_foreign_keys_early(target, all);
+    EXPECT_EQ(keys(), "F 3 false, f1 false, f2 false");
+    EXPECT_TRUE(journal_->problems().empty());
+    make();
+    EXPECT_EQ(journal_->problems().size(), 2U);
+    on_target("insert into o values (7)");
+    make_foreign_keys_early(target, all);
+    make();
+    EXPECT_EQ(keys(), "F 3 false, f1 true, f2 true");
+    EXPECT_TRUE(journal_->problems().empty());
+}
+
 TEST_F(ForeignKeysTest, NoteAnOrphanAndGoOn) {
     on_both(kTables);
     on_source(kKeys);

@@ -18,7 +18,7 @@ inline WorkQueue::Options streams(int count, bool finish = true) {
     return options;
 }
 
-/// "t0.2" for a chunk, "index i100", "finish t0", "objects 1", "release", "end".
+/// "t0.2" for a chunk, "index i100", "finish t0", "keys of t0", "objects 1", "release", "end".
 inline std::string said(const std::optional<Work>& work) {
     if (!work) return "end";
     std::string text;
@@ -40,6 +40,8 @@ inline std::string said(const std::optional<Work>& work) {
             return "read " + work->table->info.name + "." + std::to_string(work->piece);
         case Work::Kind::finish:
             return "finish " + work->table->info.name;
+        case Work::Kind::foreign_keys:
+            return "keys of " + work->keys.front()->table_display;
         case Work::Kind::analyze_root:
             return "analyze " + work->root;
         case Work::Kind::release_source:

@@ -55,8 +55,8 @@ TEST(SpoolJudge, ForgetsWhatWasLongAgo) {
 
 TEST(SpoolJudge, LeavesShortCopiesAlone) {
     using std::chrono::seconds;
-    EXPECT_FALSE(SpoolJudge::worthwhile(0.25, seconds(10))) << "half a minute left";
-    EXPECT_TRUE(SpoolJudge::worthwhile(0.24, seconds(10)));
+    EXPECT_FALSE(SpoolJudge::worthwhile(0.25, seconds(6))) << "18 s left";
+    EXPECT_TRUE(SpoolJudge::worthwhile(0.25, seconds(7))) << "21 s left";
     EXPECT_TRUE(SpoolJudge::worthwhile(0, seconds(6))) << "nothing moves";
     EXPECT_FALSE(SpoolJudge::worthwhile(1, seconds(6)));
 }
