@@ -174,7 +174,6 @@ void read_foreign_keys(io::Connection& source, const std::string& oids, Catalog&
             rows.boolean(row, 5),
             rows.boolean(row, 6),
             static_cast<Oid>(rows.integer(row, 7)),
-            static_cast<Oid>(rows.integer(row, 8)),
         });
     }
 }

@@ -253,7 +253,6 @@ inline constexpr io::Query kListForeignKeys{"list_foreign_keys", R"sql(
            pg_catalog.pg_get_constraintdef(con.oid),
            con.convalidated,
            c.relkind = 'p',
-           con.conrelid::pg_catalog.int8,
            con.confrelid::pg_catalog.int8
       from pg_catalog.pg_constraint as con
       join pg_catalog.pg_class as c on c.oid = con.conrelid

@@ -202,7 +202,6 @@ std::string to_json_without_tables(const Plan& plan) {
                                 {"definition", key.definition},
                                 {"validated", key.validated},
                                 {"on_partitioned", key.on_partitioned},
-                                {"table_oid", key.table_oid},
                                 {"referenced_oid", key.referenced_oid}});
     }
     json sequences = json::array();
@@ -232,7 +231,6 @@ Plan plan_from_json_without_tables(const std::string& text) {
         plan.foreign_keys.push_back({key.at("oid"), key.at("name"), key.at("table"),
                                      key.at("table_display"), key.at("definition"),
                                      key.at("validated"), key.at("on_partitioned"),
-                                     key.value("table_oid", Oid{0}),
                                      key.value("referenced_oid", Oid{0})});
     }
     for (const auto& sequence : value.at("sequences")) {

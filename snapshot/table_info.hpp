@@ -138,8 +138,7 @@ struct ForeignKey {
     /// False if the source itself holds it NOT VALID.
     bool validated = true;
     bool on_partitioned = false;
-    /// The referencing and the referenced table, on the source; 0 in plans of older versions.
-    Oid table_oid = 0;
+    /// The referenced table, on the source; 0 in plans of older versions.
     Oid referenced_oid = 0;
 };
 

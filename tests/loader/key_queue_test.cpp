@@ -23,7 +23,6 @@ ForeignKey key(const Plan& plan, const std::string& name, int table, snapshot::O
     made.name = name;
     made.table = info.qualified();
     made.table_display = info.name;
-    made.table_oid = info.oid;
     made.referenced_oid = referenced;
     return made;
 }
@@ -47,7 +46,6 @@ ForeignKey key_of_root() {
     made.table = "\"public\".\"Root\"";
     made.table_display = "public.\"Root\"";
     made.on_partitioned = true;
-    made.table_oid = 5;
     made.referenced_oid = kOidOfT0;
     return made;
 }
