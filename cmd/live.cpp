@@ -139,7 +139,7 @@ void catch_up_once(RunContext& run, Steps& steps) {
             [&](const std::string& role) { return run.open_target(role); }, run.progress,
             [&](std::size_t i) { return "index " + keys[i].second->name; },
             [&](Connection& target, std::size_t i) {
-                loader::build_index(target, run.options.job, *keys[i].first, *keys[i].second, 0);
+                loader::build_index(target, run.options.job, *keys[i].first, *keys[i].second, {});
             });
     });
     steps.once("first catch-up", [&] { catch_up->apply_window(); });

@@ -18,6 +18,28 @@ using snapshot::TablePlan;
 
 constexpr double kFewRows = 1000;
 
+/// $1 idle streams, $2 helpers wanted beside busy ones. The server starts no worker that would have
+/// less than 32 MB of maintenance_work_mem for itself.
+constexpr io::Query kSetHelpers{"set_helpers", R"sql(
+    with helpers as (
+        select greatest(
+                   $1::pg_catalog.int4,
+                   least($2::pg_catalog.int4,
+                         pg_catalog.current_setting('max_parallel_maintenance_workers')::pg_catalog.int4)
+               ) as number
+    )
+    select pg_catalog.set_config('max_parallel_maintenance_workers', number::pg_catalog.text, true),
+           pg_catalog.set_config(
+               'maintenance_work_mem',
+               greatest(
+                   pg_catalog.pg_size_bytes(pg_catalog.current_setting('maintenance_work_mem')),
+                   (number + 1) * pg_catalog.pg_size_bytes('32MB')
+               ) / 1024 || 'kB',
+               true
+           )
+      from helpers
+)sql"};
+
 // An exclusion constraint can't adopt an index that stands already: it makes its own.
 bool made_by_constraint(const IndexInfo& index) { return index.constraint_kind == "x"; }
 
@@ -95,15 +117,14 @@ bool index_exists(io::Connection& target, const TableInfo& table, const IndexInf
 }
 
 bool build_index(io::Connection& target, const std::string& job, const TableInfo& table,
-                 const IndexInfo& index, int helpers) {
+                 const IndexInfo& index, BuildHelpers helpers) {
     if (made_by_constraint(index)) return true;
     io::Transaction transaction(target);
     if (!snapshot::claim_index(target, job, index.oid)) return false;
     // Looked at with the claim in hand: whoever had it before may just have built it.
     if (index_exists(target, table, index)) return true;
     if (target.server_major() >= 11) {
-        target.execute({"set_helpers",
-                        fmt::format("set local max_parallel_maintenance_workers to {}", helpers)});
+        target.query(kSetHelpers, {std::to_string(helpers.idle), std::to_string(helpers.wanted)});
     }
     try {
         target.execute({"create_index", create_index_sql(index)});

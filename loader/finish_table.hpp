@@ -12,10 +12,16 @@
 
 namespace pghaul::loader {
 
-/// Builds one index unless it stands already. helpers: parallel workers that the server may use.
+/// Parallel workers that the server may use for an index.
+struct BuildHelpers {
+    int idle = 0;    // in place of streams that have nothing to do
+    int wanted = 0;  // beside busy streams: as many of these as the server's setting allows
+};
+
+/// Builds one index unless it stands already.
 /// Returns false if another process of the job builds it. Throws: io::Error.
 bool build_index(io::Connection& target, const std::string& job, const snapshot::TableInfo& table,
-                 const snapshot::IndexInfo& index, int helpers);
+                 const snapshot::IndexInfo& index, BuildHelpers helpers);
 
 bool index_exists(io::Connection& target, const snapshot::TableInfo& table,
                   const snapshot::IndexInfo& index);

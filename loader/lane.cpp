@@ -99,7 +99,7 @@ bool Lane::perform(Work& work) {
             break;
         case Work::Kind::build_index:
             return build_index(target(), setup_.ticket.job, work.table->info, *work.index,
-                               work.idle_streams);
+                               {work.idle_streams, work.helpers_wanted});
         case Work::Kind::read_back:
             setup_.read_back.read_piece(target(), *work.table, work.piece, work.pieces, progress_,
                                         setup_.interrupt);

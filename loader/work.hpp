@@ -56,6 +56,8 @@ struct Work {
     bool leaves_source = false;
     /// build_index only: streams that have nothing else to do.
     int idle_streams = 0;
+    /// build_index only: parallel workers without which it would end after all other work.
+    int helpers_wanted = 0;
 
     /// Whether it needs the source's snapshot.
     bool reads_source() const {

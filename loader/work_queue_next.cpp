@@ -103,6 +103,19 @@ bool WorkQueue::has_build(const TableState& table) const {
     return to_finish && table.building == 0 && table.built_elsewhere.empty() && table.read_back();
 }
 
+/// How many more processes the build should have so that it takes no longer than what is left
+/// takes all streams: else the run ends with one core at work.
+int WorkQueue::helpers_wanted(const snapshot::IndexInfo& index) const {
+    // Of two indexes with as many bytes one may be three times as dear: numerics that are compared
+    // after equal dates against integers.
+    constexpr double kDearer = 2.0;
+    double left = 0;
+    for (const auto& table : tables_) left += path(table);
+    const double share = left / static_cast<double>(streams_.size());
+    if (share <= 0) return 0;
+    return static_cast<int>(kDearer * index_cost(index.bytes) / share);
+}
+
 std::optional<Work> WorkQueue::next_build(double more_than) {
     // First among equals: what foreign keys wait for, then leaves of a partitioned table, whose
     // statistics wait for all of them.
@@ -133,6 +146,7 @@ std::optional<Work> WorkQueue::next_build(double more_than) {
     work.kind = Work::Kind::build_index;
     work.index = best->indexes.front();
     best->indexes.erase(best->indexes.begin());
+    work.helpers_wanted = helpers_wanted(*work.index);
     // An index that grew while the catalog was read may be larger than all of the table's were.
     best->index_left = std::max(0.0, best->index_left - index_cost(work.index->bytes));
     ++best->building;

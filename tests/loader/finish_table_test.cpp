@@ -54,7 +54,7 @@ class FinishTable : public test::TwoDatabases {
     void finish() { finish_table(*target_, plan_.tables[0], "job"); }
     void build_all() {
         for (const auto& index : plan_.tables[0].info.indexes) {
-            build_index(*target_, "job", plan_.tables[0].info, index, 2);
+            build_index(*target_, "job", plan_.tables[0].info, index, {2, 0});
         }
     }
 
@@ -72,6 +72,28 @@ TEST_F(FinishTable, AdoptsIndexesThatWereBuiltBefore) {
         << "all but the exclusion constraint's";
     finish();
     expect_complete();
+}
+
+TEST_F(FinishTable, LetsABuildHaveHelpersAndMemoryForThem) {
+    on_target(
+        "create table seen (workers int, kilobytes bigint); "
+        "create function look() returns event_trigger language plpgsql as $$ begin "
+        "  insert into public.seen values "
+        "(current_setting('max_parallel_maintenance_workers')::int, "
+        "    pg_size_bytes(current_setting('maintenance_work_mem')) / 1024); end $$; "
+        "create event trigger look on ddl_command_end execute function look()");
+    target_->execute({"settings",
+                      "set maintenance_work_mem to '64MB'; "
+                      "set max_parallel_maintenance_workers to 3"});
+    const auto build = [&](std::size_t index, BuildHelpers helpers) {
+        const auto& table = plan_.tables[0].info;
+        build_index(*target_, "job", table, table.indexes[index], helpers);
+        return ask_target("delete from seen returning workers, kilobytes");
+    };
+    EXPECT_EQ(build(0, {}), "0|65536");
+    EXPECT_EQ(build(1, {5, 0}), "5|196608") << "in place of idle streams";
+    EXPECT_EQ(build(2, {0, 9}), "3|131072") << "no more than the server's setting beside busy ones";
+    EXPECT_EQ(target_->query_value({"after", "show max_parallel_maintenance_workers"}), "3");
 }
 
 TEST_F(FinishTable, ChangesNothingWhenItRunsAgain) {

@@ -295,6 +295,33 @@ TEST(WorkQueue, TellsAnIndexBuildHowManyStreamsAreIdle) {
     EXPECT_EQ(queue.take(1)->idle_streams, 2);
 }
 
+TEST(WorkQueue, WantsHelpersForAnIndexThatWouldEndAfterAllOtherWork) {
+    Plan plan;
+    plan.tables = {queue_table(0, 1, 100 * kMegabyte, {400 * kMegabyte}),
+                   queue_table(1, 1, 100 * kMegabyte, {100 * kMegabyte})};
+    snapshot::LoadedChunks loaded;
+    loaded.tables = {{0, 0}, {1, 0}};
+    WorkQueue queue(plan, loaded, {}, streams(4));
+    queue.done(0, *queue.take(0));  // release
+    const auto longest = queue.take(0);
+    ASSERT_EQ(longest->index->bytes, 400 * kMegabyte);
+    EXPECT_EQ(longest->helpers_wanted, 6) << "a stream's share of what is left is 125 MB";
+    queue.done(1, *queue.take(1));  // release
+    EXPECT_EQ(queue.take(1)->helpers_wanted, 8) << "the share of the last work is a fourth of it";
+}
+
+TEST(WorkQueue, WantsNoHelpersForOneIndexOfMany) {
+    Plan plan;
+    plan.tables = {queue_table(
+        0, 1, 100 * kMegabyte,
+        {50 * kMegabyte, 50 * kMegabyte, 50 * kMegabyte, 50 * kMegabyte, 50 * kMegabyte})};
+    snapshot::LoadedChunks loaded;
+    loaded.tables = {{0, 0}};
+    WorkQueue queue(plan, loaded, {}, streams(2));
+    queue.done(0, *queue.take(0));  // release
+    EXPECT_EQ(queue.take(0)->helpers_wanted, 0);
+}
+
 TEST(WorkQueue, HandsOutNothingAfterAStopButLetsWorkInHandEnd) {
     Plan plan;
     plan.tables = {queue_table(0, 3, 300 * kMegabyte)};
