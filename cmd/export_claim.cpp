@@ -61,7 +61,8 @@ void claim_folder(ExportContext& run) {
     snapshot::end_leftover_sessions(source, run.session_job, run.interrupt);
     const auto chosen = snapshot::select_relations(source, run.options.selection);
     const auto hazards =
-        source_hazards(source, run.options, snapshot::read_catalog(source, chosen));
+        source_hazards(source, run.options,
+                       snapshot::read_catalog(source, chosen, snapshot::CatalogPart::judging));
     refuse_if_no_go(hazards);
     if (!note) begin_anew(run);
     for (const auto& hazard : hazards) {

@@ -113,8 +113,15 @@ class Export {
 
     void export_from_one_snapshot() {
         begin("snapshot");
+        loader::SchemaOptions all;
+        all.selection = run_.options.selection;
+        all.job = run_.session_job;
+        SourceSchema schema(run_.facts.tools, run_.source, all, run_.interrupt);
+        const bool is_new = run_.plan.snapshots.empty();
         snapshot::Keeper keeper(run_.source, run_.session_job, run_.options.selection,
-                                !run_.capture, run_.interrupt);
+                                !run_.capture, run_.interrupt, [&](const std::string& exported) {
+                                    if (is_new) schema.begin(exported);
+                                });
         if (run_.capture) {
             // Invariant 1. A table made since then is captured now, for a newer snapshot.
             auto source = run_.open("capture");
@@ -126,8 +133,8 @@ class Export {
             flush_source(keeper, run_.open("flush"));
         }
         failpoint(Failpoint::snapshot_exported);
-        if (run_.plan.snapshots.empty()) {
-            make_plan(keeper);
+        if (is_new) {
+            make_plan(keeper, schema);
         } else {
             adopt(keeper.catalog());
         }
@@ -147,12 +154,8 @@ class Export {
         }
     }
 
-    void make_plan(snapshot::Keeper& keeper) {
+    void make_plan(snapshot::Keeper& keeper, SourceSchema& schema) {
         auto& source = keeper.connection();
-        loader::SchemaOptions all;
-        all.selection = run_.options.selection;
-        all.job = run_.session_job;
-        SourceSchema schema(keeper, run_.facts.tools, run_.source, all, run_.interrupt);
         run_.plan.note = run_.note;
         run_.plan.source_major = source.server_major();
         run_.plan.dump_major = run_.facts.tools.major;
@@ -168,7 +171,7 @@ class Export {
         if (run_.options.selection.schemas.empty() && run_.options.selection.tables.empty()) {
             run_.plan.plan.large_objects = loader::cut_large_objects(source);
         }
-        run_.folder.store_schema(schema.archive());
+        run_.folder.store_schema(schema.archive(keeper));
         for (const auto& hazard : plan_hazards(run_.plan.plan, run_.plan.source_major)) {
             spdlog::warn("{}\nHINT: {}", hazard.message, hazard.fix);
         }

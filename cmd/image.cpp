@@ -100,8 +100,11 @@ class Image {
                                 const loader::SpoolFiles& files) {
         steps_.begin("snapshot");
         const auto began = std::chrono::steady_clock::now();
+        SourceSchema schema(run_.facts.tools, run_.source, run_.schema_options(), run_.interrupt);
         snapshot::Keeper keeper(run_.source, run_.options.job, run_.options.selection,
-                                !run_.capture, run_.interrupt);
+                                !run_.capture, run_.interrupt, [&](const std::string& exported) {
+                                    if (!keep) schema.begin(exported);
+                                });
         // Invariant 1. A table made since then is captured now; the copy needs a newer snapshot.
         if (run_.capture && !capture_is_complete(run_, keeper.catalog().tables)) {
             keeper.release();
@@ -115,7 +118,7 @@ class Image {
             adopt_catalog(run_.plan, keeper.catalog());
         } else {
             drop_earlier_copy(run_);
-            make_plan(keeper);
+            make_plan(keeper, schema);
             steps_.end();
             make_schema();
             steps_.begin("snapshot");
@@ -173,10 +176,8 @@ class Image {
         steps_.end();
     }
 
-    void make_plan(snapshot::Keeper& keeper) {
+    void make_plan(snapshot::Keeper& keeper, SourceSchema& schema) {
         const auto& options = run_.options;
-        SourceSchema schema(keeper, run_.facts.tools, run_.source, run_.schema_options(),
-                            run_.interrupt);
         run_.plan =
             snapshot::make_plan(keeper.connection(), std::move(keeper.catalog()),
                                 {options.jobs, options.chunk_bytes, options.format, options.freeze,
@@ -186,7 +187,6 @@ class Image {
         if (options.selection.schemas.empty() && options.selection.tables.empty()) {
             run_.plan.large_objects = loader::cut_large_objects(keeper.connection());
         }
-        run_.schema_archive = schema.archive();
         const auto hazards = plan_hazards(run_.plan, keeper.connection().server_major());
         for (const auto& hazard : hazards) {
             spdlog::warn("{}\nHINT: {}", hazard.message, hazard.fix);
@@ -197,7 +197,8 @@ class Image {
         } else {
             run_.advance(Phase::schema);
         }
-        journal_.store_plan(run_.plan, run_.schema_archive);
+        journal_.store_plan(run_.plan,
+                            [&] { return run_.schema_archive = schema.archive(keeper); });
         note_hazards(journal_, "plan", hazards);
         failpoint(Failpoint::plan_recorded);
     }

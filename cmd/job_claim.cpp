@@ -57,7 +57,7 @@ void check_same_job(const snapshot::JobRecord& record, const RunContext& run) {
 /// Returns what does not speak against the run, for the journal.
 std::vector<Hazard> check_hazards(RunContext& run, Connection& source, bool check_target_empty) {
     const auto chosen = snapshot::select_relations(source, run.options.selection);
-    const auto catalog = snapshot::read_catalog(source, chosen);
+    const auto catalog = snapshot::read_catalog(source, chosen, snapshot::CatalogPart::judging);
     const auto hazards = find_hazards(source, run.journal.connection(), run.options, chosen,
                                       catalog, check_target_empty);
     refuse_if_no_go(hazards);

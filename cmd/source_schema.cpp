@@ -6,22 +6,22 @@
 
 namespace pghaul::cmd {
 
-SourceSchema::SourceSchema(snapshot::Keeper& keeper, const loader::DumpTools& tools,
-                           const io::ConnInfo& source, loader::SchemaOptions options,
-                           const io::Interrupt& interrupt)
-    : keeper_(keeper),
-      archive_(
-          std::async(std::launch::async, [&tools, &source, &interrupt, exported = keeper.exported(),
-                                          options = std::move(options)] {
-              return loader::dump_schema(tools, source, exported, options, interrupt);
-          })) {}
+SourceSchema::SourceSchema(const loader::DumpTools& tools, const io::ConnInfo& source,
+                           loader::SchemaOptions options, const io::Interrupt& interrupt)
+    : tools_(tools), source_(source), options_(std::move(options)), interrupt_(interrupt) {}
 
-std::string SourceSchema::archive() {
+void SourceSchema::begin(const std::string& exported) {
+    archive_ = std::async(std::launch::async, [this, exported] {
+        return loader::dump_schema(tools_, source_, exported, options_, interrupt_);
+    });
+}
+
+std::string SourceSchema::archive(snapshot::Keeper& keeper) {
     try {
         return archive_.get();
     } catch (const io::Error& error) {
         // pg_dump says in words of the server's language why it failed, so the keeper is asked.
-        if (keeper_.is_held()) throw;
+        if (keeper.is_held()) throw;
         throw snapshot::SnapshotLost(error.what());
     }
 }

@@ -15,16 +15,21 @@ namespace pghaul::cmd {
 
 class SourceSchema {
   public:
-    /// Starts pg_dump in the keeper's snapshot. Requires: all but the options outlive this.
-    SourceSchema(snapshot::Keeper& keeper, const loader::DumpTools& tools,
-                 const io::ConnInfo& source, loader::SchemaOptions options,
-                 const io::Interrupt& interrupt);
+    /// Requires: all but the options outlive this.
+    SourceSchema(const loader::DumpTools& tools, const io::ConnInfo& source,
+                 loader::SchemaOptions options, const io::Interrupt& interrupt);
 
-    /// Waits for the archive; once. Throws: io::Error; SnapshotLost if the snapshot is gone.
-    std::string archive();
+    /// Starts pg_dump in the snapshot. Waits for an earlier one, whose archive is of no use.
+    void begin(const std::string& exported);
+
+    /// Waits for the archive; once. Throws: io::Error; SnapshotLost if the keeper's is gone.
+    std::string archive(snapshot::Keeper& keeper);
 
   private:
-    snapshot::Keeper& keeper_;
+    const loader::DumpTools& tools_;
+    const io::ConnInfo& source_;
+    loader::SchemaOptions options_;
+    const io::Interrupt& interrupt_;
     std::future<std::string> archive_;
 };
 

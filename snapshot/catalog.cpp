@@ -232,21 +232,27 @@ void read_others(io::Connection& source, const std::string& oids, Catalog& catal
     }
 }
 
-Catalog read_all(io::Connection& source, const std::vector<Oid>& chosen) {
+void read_digests(io::Connection& source, const std::vector<Oid>& chosen, TableMap& tables) {
+    for (auto& [oid, named] : read_shapes(source, chosen)) {
+        if (const auto table = tables.find(oid); table != tables.end()) {
+            table->second.shape = std::move(named.shape);
+        }
+    }
+}
+
+Catalog read_part(io::Connection& source, const std::vector<Oid>& chosen, CatalogPart part) {
     Catalog catalog;
     const std::string oids = oid_array(chosen);
     const Types types(source);
     TableMap tables = read_tables(source, oids, catalog);
     read_columns(source, oids, types, tables);
     read_keys(source, oids, types, tables);
-    read_indexes(source, oids, tables);
-    read_foreign_keys(source, oids, catalog);
     read_others(source, oids, catalog);
     catalog.lock_capacity = lock_capacity(source);
-    for (auto& [oid, named] : read_shapes(source, chosen)) {
-        if (const auto table = tables.find(oid); table != tables.end()) {
-            table->second.shape = std::move(named.shape);
-        }
+    if (part == CatalogPart::all) {
+        read_indexes(source, oids, tables);
+        read_foreign_keys(source, oids, catalog);
+        read_digests(source, chosen, tables);
     }
     for (auto& [oid, table] : tables) catalog.tables.push_back(std::move(table));
     return catalog;
@@ -320,9 +326,9 @@ void explain_lock_timeout(io::Connection& source, const std::vector<Oid>& tables
     error.exit_code(io::ExitCode::stopped).hint("wait for that session or end it, then run again");
 }
 
-Catalog read_catalog(io::Connection& source, const std::vector<Oid>& chosen) {
+Catalog read_catalog(io::Connection& source, const std::vector<Oid>& chosen, CatalogPart part) {
     try {
-        return read_all(source, chosen);
+        return read_part(source, chosen, part);
     } catch (io::Error& error) {
         if (error.sqlstate() == "55P03" && !source.in_transaction()) {
             explain_lock_timeout(source, chosen, error);

@@ -31,9 +31,17 @@ struct Catalog {
 /// Requires: the connection is not in a failed transaction.
 void explain_lock_timeout(io::Connection& source, const std::vector<Oid>& tables, io::Error& error);
 
+enum class CatalogPart {
+    all,
+    /// Enough to judge whether a run can begin: no indexes, foreign keys and digests, which are
+    /// half of the work.
+    judging,
+};
+
 /// Throws: io::Error; with the lock's holder when a table stays locked against readers, since
 /// reading sizes and definitions takes a lock too.
-Catalog read_catalog(io::Connection& source, const std::vector<Oid>& chosen);
+Catalog read_catalog(io::Connection& source, const std::vector<Oid>& chosen,
+                     CatalogPart part = CatalogPart::all);
 
 /// Just the names of the tables that read_catalog() would read, by OID.
 std::vector<TableInfo> list_names(io::Connection& source, const std::vector<Oid>& chosen);

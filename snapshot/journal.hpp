@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -111,7 +112,11 @@ class Journal {
     /// The one step back there is: --restart-copy, after the target was emptied.
     void forget_plan();
     /// Stores the plan and the schema archive it belongs to, in one transaction.
-    void store_plan(const Plan& plan, const std::string& schema_archive);
+    /// schema_archive: is asked for it when the rest is written.
+    void store_plan(const Plan& plan, const std::function<std::string()>& schema_archive);
+    void store_plan(const Plan& plan, const std::string& schema_archive) {
+        store_plan(plan, [&] { return schema_archive; });
+    }
     /// Adds tables to a stored plan, in the caller's transaction on `target` (which makes them).
     /// plan: with the new tables at its end, of which first_new is the first.
     void add_tables(io::Connection& target, const Plan& plan, int first_new);

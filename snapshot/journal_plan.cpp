@@ -78,7 +78,7 @@ void Journal::add_tables(io::Connection& target, const Plan& plan, int first_new
     if (stored.affected() != 1) throw_taken_over(job_);
 }
 
-void Journal::store_plan(const Plan& plan, const std::string& schema_archive) {
+void Journal::store_plan(const Plan& plan, const std::function<std::string()>& schema_archive) {
     ArrayParam object_numbers, objects;
     for (const auto& chunk : plan.large_objects) {
         object_numbers.add(chunk.number);
@@ -91,7 +91,7 @@ void Journal::store_plan(const Plan& plan, const std::string& schema_archive) {
     target.query(kInsertObjectChunks, {job_, object_numbers.text(), objects.text()});
     const auto stored = target.query(
         kStorePlan,
-        {job_, std::to_string(run_), to_json_without_tables(plan), hex(schema_archive)});
+        {job_, std::to_string(run_), to_json_without_tables(plan), hex(schema_archive())});
     if (stored.affected() != 1) throw_taken_over(job_);
     transaction.commit();
     // Without statistics a job's chunks are taken for a few, and each claim and mark compares all
@@ -115,10 +115,10 @@ Plan Journal::read_plan_if_any() {
 std::string Journal::read_archive() { return unhex(query(kReadArchive, {job_}).text(0, 0)); }
 
 std::set<int> Journal::finished_tables() {
-    const auto rows = query(kReadTablePlans, {job_});
+    const auto rows = query(kReadFinished, {job_});
     std::set<int> finished;
     for (int row = 0; row < rows.rows(); ++row) {
-        if (rows.boolean(row, 1)) finished.insert(row);
+        finished.insert(static_cast<int>(rows.integer(row, 0)));
     }
     return finished;
 }

@@ -38,12 +38,13 @@ std::string import_snapshot(const std::string& exported) {
 }
 
 Keeper::Keeper(const io::ConnInfo& source, const std::string& job, const Selection& selection,
-               bool hold_tables, const io::Interrupt& interrupt)
+               bool hold_tables, const io::Interrupt& interrupt,
+               const std::function<void(const std::string&)>& on_exported)
     : interrupt_(&interrupt) {
     connection_ =
         io::Connection::open(source, {job, "keeper", "UTF8", kLockTimeout, {}}, interrupt);
     for (int attempt = 1; attempt <= kAttempts; ++attempt) {
-        if (try_take(selection, hold_tables)) return;
+        if (try_take(selection, hold_tables, on_exported)) return;
     }
     throw Error("tables were made or dropped on the source each time the snapshot was taken")
         .retryable(true)
@@ -61,7 +62,8 @@ void Keeper::lock_tables(const std::vector<TableInfo>& tables) {
     }
 }
 
-bool Keeper::try_take(const Selection& selection, bool hold_tables) {
+bool Keeper::try_take(const Selection& selection, bool hold_tables,
+                      const std::function<void(const std::string&)>& on_exported) {
     auto& source = *connection_;
     const auto before = list_names(source, select_relations(source, selection));
     const auto capacity = lock_capacity(source);
@@ -74,6 +76,7 @@ bool Keeper::try_take(const Selection& selection, bool hold_tables) {
         const auto row = source.query_row(source.server_major() >= 13 ? kExport : kExportBefore13);
         exported_ = row.string(0, 0);
         visible_ = row.string(0, 1);
+        if (on_exported) on_exported(exported_);
         catalog_ = read_catalog(source, select_relations(source, selection));
     } catch (Error& error) {
         if (error.poisons_connection()) throw;

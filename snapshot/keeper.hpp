@@ -4,6 +4,7 @@
 // Thread: the run's main thread; release() also from a stream.
 #pragma once
 
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -20,9 +21,12 @@ class Keeper {
     /// Locks the tables, then takes the snapshot, then reads the catalog in it; repeats that, with
     /// a bound, when a table came or went in between.
     /// hold_tables: false takes no locks, for a source whose changes are captured.
+    /// on_exported: called when others can import the snapshot, before the catalog is read; again
+    /// with another one if that was in vain.
     /// Throws: io::Error, with the lock's holder when a table stays locked.
     Keeper(const io::ConnInfo& source, const std::string& job, const Selection& selection,
-           bool hold_tables, const io::Interrupt& interrupt);
+           bool hold_tables, const io::Interrupt& interrupt,
+           const std::function<void(const std::string& exported)>& on_exported = {});
 
     /// What `set transaction snapshot` takes.
     const std::string& exported() const noexcept { return exported_; }
@@ -40,7 +44,8 @@ class Keeper {
     void release() noexcept;
 
   private:
-    bool try_take(const Selection& selection, bool hold_tables);
+    bool try_take(const Selection& selection, bool hold_tables,
+                  const std::function<void(const std::string&)>& on_exported);
     void lock_tables(const std::vector<TableInfo>& tables);
 
     std::mutex mutex_;

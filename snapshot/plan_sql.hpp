@@ -71,7 +71,11 @@ inline constexpr io::Query kReadArchive{"read_archive", R"sql(
 )sql"};
 
 inline constexpr io::Query kReadTablePlans{"read_table_plans", R"sql(
-    select plan, finished_at is not null from pghaul.table_plan where job = $1 order by number
+    select plan from pghaul.table_plan where job = $1 order by number
+)sql"};
+
+inline constexpr io::Query kReadFinished{"read_finished", R"sql(
+    select number from pghaul.table_plan where job = $1 and finished_at is not null
 )sql"};
 
 /// Rows: table number, chunk number of every loaded chunk.
@@ -87,10 +91,9 @@ inline constexpr io::Query kReadLoadedObjects{"read_loaded_objects", R"sql(
     select number from pghaul.large_object_chunk where job = $1 and loaded_at is not null
 )sql"};
 
-/// $1 job, $2 run, $3 snapshot; arrays, one element per chunk: $4 table, $5 chunk, $6 rows, $7 bytes,
-/// $8 sum of the rows' hashes.
-/// Runs in the transaction that loads the rows. Affects no row if another run has taken the job
-/// over.
+/// $1 job, $2 run, $3 snapshot; arrays, one element per chunk: $4 table, $5 chunk, $6 rows, $7
+/// bytes, $8 sum of the rows' hashes. Runs in the transaction that loads the rows. Affects no row
+/// if another run has taken the job over.
 inline constexpr io::Query kMarkLoaded{"mark_loaded", R"sql(
     update pghaul.chunk as c
        set begun_at = pg_catalog.transaction_timestamp(),
@@ -207,11 +210,11 @@ inline constexpr io::Query kPartlyLoaded{"partly_loaded", R"sql(
 
 /// Statements that a server can prepare once the journal exists.
 inline constexpr std::array kPlanQueries = {
-    kForgetPlan,         kStorePlan,    kReplacePlan, kInsertTablePlans, kInsertChunks,
-    kInsertObjectChunks, kReadPlan,     kReadArchive, kReadTablePlans,   kReadLoaded,
-    kReadLoadedObjects,  kMarkLoaded,   kMarkObjects, kIsLoaded,         kObjectsLoaded,
-    kCountMissing,       kMarkFinished, kMarkProof,   kReadProofs,       kReadSums,
-    kMixedTables,        kPartlyLoaded,
+    kForgetPlan,         kStorePlan,    kReplacePlan,  kInsertTablePlans, kInsertChunks,
+    kInsertObjectChunks, kReadPlan,     kReadArchive,  kReadTablePlans,   kReadLoaded,
+    kReadLoadedObjects,  kMarkLoaded,   kMarkObjects,  kIsLoaded,         kObjectsLoaded,
+    kCountMissing,       kMarkFinished, kMarkProof,    kReadProofs,       kReadSums,
+    kMixedTables,        kPartlyLoaded, kReadFinished,
 };
 
 }  // namespace pghaul::snapshot

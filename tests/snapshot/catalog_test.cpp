@@ -122,6 +122,20 @@ TEST_F(CatalogTest, ListsIndexesWithAllThatHangsOnThem) {
     EXPECT_TRUE(indexes["r"].replica_identity);
 }
 
+TEST_F(CatalogTest, ReadsRightsAndKeysAloneToJudge) {
+    sql("create table t (id int primary key, other int unique references t)");
+    const auto catalog =
+        read_catalog(source(), select_relations(source(), {}), CatalogPart::judging);
+    ASSERT_EQ(catalog.tables.size(), 1U);
+    const auto all = catalog_of(source());
+    EXPECT_EQ(catalog.tables[0].apply_index, all.tables[0].apply_index);
+    EXPECT_NE(catalog.tables[0].apply_index, 0);
+    EXPECT_EQ(catalog.tables[0].kind, all.tables[0].kind);
+    EXPECT_TRUE(catalog.tables[0].indexes.empty());
+    EXPECT_TRUE(catalog.foreign_keys.empty());
+    EXPECT_EQ(all.tables[0].indexes.size(), 2U);
+}
+
 TEST_F(CatalogTest, ListsForeignKeysOnceForAPartitionedTable) {
     sql("create table o (id int primary key); "
         "create table p (id int constraint f references o) partition by range (id); "

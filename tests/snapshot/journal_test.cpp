@@ -69,6 +69,16 @@ TEST_F(JournalTest, ReplacesAPlanThatIsStoredAgain) {
     EXPECT_EQ(journal.missing_chunks(), 5);
 }
 
+TEST_F(JournalTest, KeepsTheEarlierPlanWhenThereIsNoArchiveForTheNewOne) {
+    auto journal = begun_job(database_, interrupt_);
+    auto plan = test::small_plan();
+    plan.tables.pop_back();
+    const auto fails = []() -> std::string { throw io::Error("no archive"); };
+    EXPECT_THROW(journal.store_plan(plan, fails), io::Error);
+    EXPECT_EQ(journal.read_plan().tables.size(), 2U);
+    EXPECT_EQ(journal.missing_chunks(), 5);
+}
+
 TEST_F(JournalTest, TakesPhasesForwardOnly) {
     auto journal = begun_job(database_, interrupt_);
     journal.set_phase(Phase::copying);

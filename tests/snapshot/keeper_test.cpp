@@ -47,6 +47,22 @@ TEST_F(KeeperTest, LeavesOutTransactionsThatAreStillOpen) {
               "f");
 }
 
+TEST_F(KeeperTest, LetsOthersImportItsSnapshotBeforeItHasReadTheCatalog) {
+    sql("create table t (id int); insert into t select generate_series(1, 10)");
+    std::vector<std::string> counted;
+    Keeper keeper(io::ConnInfo::parse(database_), "test", {}, true, interrupt_,
+                  [&](const std::string& exported) {
+                      auto other = connect(database_, interrupt_);
+                      other.execute({"import_snapshot", import_snapshot(exported)});
+                      sql("insert into t values (11)");
+                      counted.push_back(
+                          other.query_value({"rows", "select pg_catalog.count(*) from public.t"}));
+                  });
+    EXPECT_EQ(counted, std::vector<std::string>{"10"});
+    EXPECT_EQ(rows_as_of(keeper), "10");
+    EXPECT_EQ(keeper.catalog().tables.size(), 1U);
+}
+
 TEST_F(KeeperTest, LetsNobodyTruncateOrDropAChosenTableWhileItIsHeld) {
     sql("create table t (id int); create table other (id int)");
     Keeper keeper(io::ConnInfo::parse(database_), "test",
