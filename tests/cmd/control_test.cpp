@@ -168,11 +168,11 @@ TEST_F(Control, ATimeWindowEndsBetweenChunksAndTheNextRunGoesOn) {
     const auto pair = gated_pair();
     Gate gate(pair);
     const auto began = std::chrono::steady_clock::now();
-    const Arguments window = {in_chunks(), "-j", "1", "--source-is-quiet", "--max-runtime", "2s"};
+    const Arguments window = {in_chunks(), "-j", "1", "--source-is-quiet", "--max-runtime", "5s"};
     ChildProcess child(run_argv(pair, window));
     ASSERT_TRUE(gate.reached());
     // The window closes while the gate holds a chunk; that chunk is still finished.
-    ASSERT_TRUE(eventually([&] { return std::chrono::steady_clock::now() > began + 3s; }));
+    ASSERT_TRUE(eventually([&] { return std::chrono::steady_clock::now() > began + 6s; }));
     gate.open();
     const auto result = child.wait(20s);
     ASSERT_TRUE(result.has_value());

@@ -87,9 +87,9 @@ class Round {
 
   private:
     void prepare() {
-        const int jobs = draw_between(random_, 1, 4);
+        jobs_ = draw_between(random_, 1, 4);
         const int chunk_mb = draw_between(random_, 1, 2);
-        const Arguments options = {"-j", std::to_string(jobs),
+        const Arguments options = {"-j", std::to_string(jobs_),
                                    fmt::format("--chunk-size={}MB", chunk_mb), "--progress",
                                    "none"};
         const Arguments quiet = {"--progress", "none"};
@@ -112,9 +112,9 @@ class Round {
         pause_ = milliseconds(draw_between(random_, 0, 20));
         const bool through_files = draw(random_, 3) == 0;
         if (through_files) commands_.front().more.emplace_back("--spool=always");
-        result_.setting = fmt::format("as {}, -j {}, chunks of {} MB, writers pause {} ms{}",
-                                      name_of(as_), jobs, chunk_mb, pause_.count(),
-                                      through_files ? ", through files" : "");
+        result_.setting =
+            fmt::format("as {}, -j {}, chunks of {} MB, writers pause {} ms{}", name_of(as_), jobs_,
+                        chunk_mb, pause_.count(), through_files ? ", through files" : "");
     }
 
     void move() {
@@ -239,7 +239,10 @@ class Round {
             ends_.target.sql("select sum(rows) from pghaul.chunk where loaded_at is not null;"));
         result_.sent_ratio = static_cast<double>(rows_sent) / loaded;
         chunk_rows_ = std::stol(ends_.target.sql("select max(rows) from pghaul.chunk;"));
-        hold(result_.sent_ratio <= kMostSent,
+        // Each start may cost the chunk in hand of every stream, which is much where chunks are
+        // few.
+        const double in_hand = static_cast<double>(result_.reruns * jobs_ * chunk_rows_) / loaded;
+        hold(result_.sent_ratio <= std::max(kMostSent, 1 + in_hand),
              fmt::format("rows were sent {:.2f} times", result_.sent_ratio));
     }
 
@@ -284,6 +287,7 @@ class Round {
     std::unique_ptr<Fault> fault_;
     std::vector<Command> commands_;
     long chunk_rows_ = 0;
+    int jobs_ = 1;
     milliseconds pause_{0};
     bool writers_wrote_ = false;
 };
