@@ -9,7 +9,6 @@
 #include "io/durable_file.hpp"
 #include "io/error.hpp"
 #include "io/failpoint.hpp"
-#include "snapshot/catalog.hpp"
 #include "snapshot/journal.hpp"
 #include "snapshot/selection.hpp"
 
@@ -61,8 +60,7 @@ void claim_folder(ExportContext& run) {
     snapshot::end_leftover_sessions(source, run.session_job, run.interrupt);
     const auto chosen = snapshot::select_relations(source, run.options.selection);
     const auto hazards =
-        source_hazards(source, run.options,
-                       snapshot::read_catalog(source, chosen, snapshot::CatalogPart::judging));
+        source_hazards(source, run.options, catalog_to_judge(source, run.options, chosen));
     refuse_if_no_go(hazards);
     if (!note) begin_anew(run);
     for (const auto& hazard : hazards) {

@@ -120,7 +120,7 @@ class Export {
         const bool is_new = run_.plan.snapshots.empty();
         snapshot::Keeper keeper(run_.source, run_.session_job, run_.options.selection,
                                 !run_.capture, run_.interrupt, [&](const std::string& exported) {
-                                    if (is_new) schema.begin(exported);
+                                    if (is_new) schema.begin(exported, false);
                                 });
         if (run_.capture) {
             // Invariant 1. A table made since then is captured now, for a newer snapshot.

@@ -103,6 +103,13 @@ snapshot::SourceNeeds needs_of(Connection& source, const std::vector<snapshot::O
     return needs;
 }
 
+snapshot::Catalog catalog_to_judge(Connection& source, const Options& options,
+                                   const std::vector<snapshot::Oid>& chosen) {
+    return snapshot::read_catalog(
+        source, chosen,
+        options.no_capture ? snapshot::CatalogPart::rights : snapshot::CatalogPart::keys);
+}
+
 std::vector<Hazard> find_hazards(Connection& source, Connection& target, const Options& options,
                                  const std::vector<snapshot::Oid>& chosen,
                                  const snapshot::Catalog& catalog, bool check_target_empty) {

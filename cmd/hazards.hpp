@@ -54,6 +54,10 @@ void check_version(const io::Connection& connection);
 /// What the target must have; chosen: the relations whose names are noted.
 snapshot::SourceNeeds needs_of(io::Connection& source, const std::vector<snapshot::Oid>& chosen);
 
+/// The part of the source's catalog that a run with these options is judged by.
+snapshot::Catalog catalog_to_judge(io::Connection& source, const Options& options,
+                                   const std::vector<snapshot::Oid>& chosen);
+
 /// Everything else about the servers. check_target_empty: false once a job has begun.
 std::vector<Hazard> find_hazards(io::Connection& source, io::Connection& target,
                                  const Options& options, const std::vector<snapshot::Oid>& chosen,

@@ -103,7 +103,7 @@ class Image {
         SourceSchema schema(run_.facts.tools, run_.source, run_.schema_options(), run_.interrupt);
         snapshot::Keeper keeper(run_.source, run_.options.job, run_.options.selection,
                                 !run_.capture, run_.interrupt, [&](const std::string& exported) {
-                                    if (!keep) schema.begin(exported);
+                                    if (!keep) schema.begin(exported, true);
                                 });
         // Invariant 1. A table made since then is captured now; the copy needs a newer snapshot.
         if (run_.capture && !capture_is_complete(run_, keeper.catalog().tables)) {
@@ -120,7 +120,7 @@ class Image {
             drop_earlier_copy(run_);
             make_plan(keeper, schema);
             steps_.end();
-            make_schema();
+            make_schema(schema);
             steps_.begin("snapshot");
         }
         // Marks what nobody wants to be read back: before workers come, who mark tables, too.
@@ -203,11 +203,12 @@ class Image {
         failpoint(Failpoint::plan_recorded);
     }
 
-    void make_schema() {
+    void make_schema(SourceSchema& schema) {
+        const auto script = schema.pre_data();
         steps_.once_from_mark("schema", [&](const loader::RestoreOptions& from) {
             failpoint(Failpoint::schema_before);
-            loader::restore_pre_data(run_.facts.tools, run_.archive(), run_.target,
-                                     run_.schema_options(), from, run_.interrupt);
+            loader::run_script(script, run_.target, run_.options.job,
+                               run_.options.selection.everything(), from, run_.interrupt);
             failpoint(Failpoint::schema_after);
         });
         run_.advance(Phase::copying);

@@ -11,7 +11,6 @@
 #include "io/error.hpp"
 #include "io/failpoint.hpp"
 #include "io/sql.hpp"
-#include "snapshot/catalog.hpp"
 #include "snapshot/history.hpp"
 #include "snapshot/selection.hpp"
 
@@ -57,7 +56,7 @@ void check_same_job(const snapshot::JobRecord& record, const RunContext& run) {
 /// Returns what does not speak against the run, for the journal.
 std::vector<Hazard> check_hazards(RunContext& run, Connection& source, bool check_target_empty) {
     const auto chosen = snapshot::select_relations(source, run.options.selection);
-    const auto catalog = snapshot::read_catalog(source, chosen, snapshot::CatalogPart::judging);
+    const auto catalog = catalog_to_judge(source, run.options, chosen);
     const auto hazards = find_hazards(source, run.journal.connection(), run.options, chosen,
                                       catalog, check_target_empty);
     refuse_if_no_go(hazards);

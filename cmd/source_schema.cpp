@@ -10,10 +10,22 @@ SourceSchema::SourceSchema(const loader::DumpTools& tools, const io::ConnInfo& s
                            loader::SchemaOptions options, const io::Interrupt& interrupt)
     : tools_(tools), source_(source), options_(std::move(options)), interrupt_(interrupt) {}
 
-void SourceSchema::begin(const std::string& exported) {
-    archive_ = std::async(std::launch::async, [this, exported] {
-        return loader::dump_schema(tools_, source_, exported, options_, interrupt_);
-    });
+void SourceSchema::begin(const std::string& exported, bool with_sql) {
+    std::promise<std::string> dumped;
+    archive_ = dumped.get_future();
+    pre_data_ = std::async(
+        std::launch::async, [this, exported, with_sql, dumped = std::move(dumped)]() mutable {
+            std::string archive;
+            try {
+                archive = loader::dump_schema(tools_, source_, exported, options_, interrupt_);
+            } catch (...) {
+                dumped.set_exception(std::current_exception());
+                return loader::SchemaScript{};
+            }
+            dumped.set_value(archive);
+            if (!with_sql) return loader::SchemaScript{};
+            return loader::read_pre_data(tools_, archive, options_, false, interrupt_);
+        });
 }
 
 std::string SourceSchema::archive(snapshot::Keeper& keeper) {

@@ -1,5 +1,6 @@
-// The source's schema as of a snapshot: pg_dump runs beside what the caller does meanwhile.
-// Thread: the caller's; pg_dump is waited for in a thread of its own.
+// The source's schema as of a snapshot: pg_dump runs, and its archive is turned into SQL, beside what
+// the caller does meanwhile.
+// Thread: the caller's; pg_dump and pg_restore are waited for in a thread of its own.
 #pragma once
 
 #include <future>
@@ -20,10 +21,14 @@ class SourceSchema {
                  loader::SchemaOptions options, const io::Interrupt& interrupt);
 
     /// Starts pg_dump in the snapshot. Waits for an earlier one, whose archive is of no use.
-    void begin(const std::string& exported);
+    /// with_sql: for pre_data().
+    void begin(const std::string& exported, bool with_sql);
 
     /// Waits for the archive; once. Throws: io::Error; SnapshotLost if the keeper's is gone.
     std::string archive(snapshot::Keeper& keeper);
+
+    /// Waits for what must be there before rows; once, after archive(). Throws: io::Error.
+    loader::SchemaScript pre_data() { return pre_data_.get(); }
 
   private:
     const loader::DumpTools& tools_;
@@ -31,6 +36,7 @@ class SourceSchema {
     loader::SchemaOptions options_;
     const io::Interrupt& interrupt_;
     std::future<std::string> archive_;
+    std::future<loader::SchemaScript> pre_data_;
 };
 
 }  // namespace pghaul::cmd

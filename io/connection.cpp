@@ -91,6 +91,17 @@ Result Connection::execute(const Query& query) {
     return last_result(query);
 }
 
+void Connection::execute_all(std::string_view name, const std::vector<std::string>& statements,
+                             std::size_t& done) {
+    done = 0;
+    if (statements.empty()) return;
+    std::string text;
+    for (const auto& statement : statements) text += statement + ";\n";
+    const Query query{name, text};
+    send(query);
+    while (next_result(query)) ++done;
+}
+
 Result Connection::query_binary(const Query& query, const std::vector<std::string>& binary_params,
                                 const std::vector<std::uint32_t>& types) {
     std::vector<const char*> values;

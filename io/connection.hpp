@@ -45,6 +45,10 @@ class Connection {
     /// Runs one or several statements by the simple protocol (one implicit transaction unless the
     /// text holds BEGIN); the result is the last statement's.
     Result execute(const Query& query);
+    /// Same in one message for statements that are each exactly one. done: how many are over, also
+    /// when one fails.
+    void execute_all(std::string_view name, const std::vector<std::string>& statements,
+                     std::size_t& done);
     /// For bulk values that are not text: formats as in PQexecParams, result in binary.
     Result query_binary(const Query& query, const std::vector<std::string>& binary_params,
                         const std::vector<std::uint32_t>& types);

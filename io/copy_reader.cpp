@@ -54,11 +54,22 @@ bool CopyReader::read_message(std::string_view& message) {
         }
         // -1: the end, or an error of the COPY that the next result tells.
         while (const auto result = connection_->next_result(query())) {
+            another_ = PQresultStatus(result.get()) == PGRES_COPY_OUT;
+            if (another_) break;
             rows_ = std::atoll(PQcmdTuples(result.get()));
         }
         ended_ = true;
     }
     return false;
+}
+
+bool CopyReader::next_copy() {
+    if (!ended_ || !another_) return false;
+    another_ = false;
+    ended_ = false;
+    rows_ = 0;
+    bytes_ = 0;
+    return true;
 }
 
 /// What has arrived already is taken without a wait. Then the wait of a long COPY is for more than

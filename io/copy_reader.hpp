@@ -14,8 +14,11 @@ namespace pghaul::io {
 
 class CopyReader : public BlockReader {
   public:
-    /// Starts the COPY. Throws: Error.
+    /// Starts the COPY. copy_sql: may hold several, one after the other. Throws: Error.
     CopyReader(Connection& connection, std::string name, const std::string& copy_sql);
+
+    /// At the end of a COPY: whether another follows, which is then the one that is read.
+    bool next_copy();
 
     /// Blocks are COPY messages as they are; unpack() has nothing to do.
     bool read(Block& block) override;
@@ -38,6 +41,7 @@ class CopyReader : public BlockReader {
     bool looked_ = false;
     std::int64_t rows_ = 0;
     bool ended_ = false;
+    bool another_ = false;
 };
 
 }  // namespace pghaul::io

@@ -78,7 +78,9 @@ int major_of(const fs::path& program, const io::Interrupt& interrupt) {
     return std::atoi(output.out.c_str() + at + 2);
 }
 
-std::vector<DumpTools> installed_tools(const io::Interrupt& interrupt) {
+/// Stops looking when there are programs of the wanted version, the best there can be: Debian's
+/// script, which is in every PATH there, takes longer to tell its version than all the others.
+std::vector<DumpTools> installed_tools(int wanted_major, const io::Interrupt& interrupt) {
     std::vector<fs::path> programs;
     std::vector<fs::path> scripts;
     for (const auto& folder : folders()) {
@@ -96,6 +98,7 @@ std::vector<DumpTools> installed_tools(const io::Interrupt& interrupt) {
         });
         // 9.x are several major versions of one first number, and long out of support.
         if (tools.major >= 10 && !known) found.push_back(tools);
+        if (tools.major == wanted_major) break;
     }
     return found;
 }
@@ -196,7 +199,8 @@ DumpTools pick_dump_tools(const std::vector<DumpTools>& found, int source_major,
 }
 
 DumpTools find_dump_tools(int source_major, int target_major, const io::Interrupt& interrupt) {
-    return pick_dump_tools(installed_tools(interrupt), source_major, target_major);
+    const int best = std::max(source_major, target_major);
+    return pick_dump_tools(installed_tools(best, interrupt), source_major, target_major);
 }
 
 ToolLogin::ToolLogin(io::ConnInfo server, const std::string& job) {

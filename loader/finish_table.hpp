@@ -33,8 +33,10 @@ void make_indexes_and_keys(io::Connection& target, const snapshot::TablePlan& ta
 /// cut off have left are removed on the way. Requires: not in a transaction.
 void finish_table(io::Connection& target, const snapshot::TablePlan& table, const std::string& job);
 
-/// The same within the caller's transaction but for the mark, for a table that was empty when that
-/// transaction began: nothing needs to be looked up.
-void finish_fresh_table(io::Connection& target, const snapshot::TablePlan& table);
+/// The same within the caller's transaction but for the marks, in one message, for tables that were
+/// empty when that transaction began: nothing needs to be looked up.
+/// Throws: io::Error with the table as context.
+void finish_fresh_tables(io::Connection& target,
+                         const std::vector<const snapshot::TablePlan*>& tables);
 
 }  // namespace pghaul::loader

@@ -147,6 +147,7 @@ bool Lane::copy(Work& work) {
     source_.make_room_for(work.chunks.size());
     std::int64_t bytes = 0;
     snapshot::CopyMarks marks;
+    std::vector<ReadBack::Sent> sent;
     io::Transaction transaction(target());
     if (!claim(work)) return false;
     for (const auto& one : work.chunks) {
@@ -157,7 +158,8 @@ bool Lane::copy(Work& work) {
                 setup_.files == nullptr
                     ? setup_.ticket.snapshot
                     : setup_.files->snapshot_of(one.table->number, one.chunk->number);
-            loaded(work, *one.table, chunk, snapshot, marks);
+            marks.loaded[snapshot].push_back(chunk);
+            sent.push_back({one.table, chunk.rows});
         } catch (Error& error) {
             // A group's error must name the table, not the group.
             Work named;
@@ -167,6 +169,7 @@ bool Lane::copy(Work& work) {
         }
         bytes += one.chunk->bytes;
     }
+    complete(work, sent, marks);
     commit(transaction, marks);
     // With capture the application goes on: its TRUNCATE must not wait for more than this work.
     if (setup_.plan.capture) source_.leave_snapshot();
@@ -185,7 +188,7 @@ bool Lane::load(Work& work) {
     io::Transaction transaction(target());
     if (!claim(work)) return false;
     const auto chunk = load_chunk(rows, target(), request_for(one), progress_, setup_.interrupt);
-    loaded(work, *one.table, chunk, work.spooled->snapshot, marks);
+    marks.loaded[work.spooled->snapshot].push_back(chunk);
     commit(transaction, marks);
     committing_ = false;
     setup_.progress.loaded_bytes.fetch_add(one.chunk->bytes);
@@ -234,18 +237,21 @@ void Lane::leave_source() noexcept {
     }
 }
 
-/// A chunk's rows are there. Does what a small table gets in the same transaction.
-void Lane::loaded(const Work& work, const snapshot::TablePlan& table,
-                  const snapshot::LoadedChunk& chunk, int snapshot, snapshot::CopyMarks& marks) {
-    marks.loaded[snapshot].push_back(chunk);
+/// What small tables get in the transaction that brought their rows.
+void Lane::complete(const Work& work, const std::vector<ReadBack::Sent>& sent,
+                    snapshot::CopyMarks& marks) {
     if (work.read_back_too) {
-        const auto proof =
-            setup_.read_back.read_whole(target(), table, chunk.rows, progress_, setup_.interrupt);
-        marks.proofs[proof].push_back(table.number);
+        const auto proofs =
+            setup_.read_back.read_whole(target(), sent, progress_, setup_.interrupt);
+        for (std::size_t i = 0; i < sent.size(); ++i) {
+            marks.proofs[proofs[i]].push_back(sent[i].table->number);
+        }
     }
     if (work.finish_too) {
-        finish_fresh_table(target(), table);
-        marks.finished.push_back(table.number);
+        std::vector<const snapshot::TablePlan*> tables;
+        for (const auto& one : sent) tables.push_back(one.table);
+        finish_fresh_tables(target(), tables);
+        for (const auto* table : tables) marks.finished.push_back(table->number);
     }
 }
 

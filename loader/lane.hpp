@@ -74,8 +74,8 @@ class Lane {
     bool give_up_file(const Work& work, const io::Error& damage);
     void leave_source() noexcept;
     CopyRequest request_for(const TableChunk& one) const;
-    void loaded(const Work& work, const snapshot::TablePlan& table,
-                const snapshot::LoadedChunk& chunk, int snapshot, snapshot::CopyMarks& marks);
+    void complete(const Work& work, const std::vector<ReadBack::Sent>& sent,
+                  snapshot::CopyMarks& marks);
     void copy_objects(const Work& work);
     bool settled(const Work& work);
     io::Connection& target();

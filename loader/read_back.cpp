@@ -38,6 +38,15 @@ std::string pages_of(Connection& target, const TablePlan& table, int piece, int 
            snapshot::predicate(snapshot::ctid_key(), ranges.at(static_cast<std::size_t>(piece)));
 }
 
+std::string copy_sql(const TablePlan& table, const std::string& condition) {
+    const char* format = snapshot::name_of(table.format);
+    return condition.empty()
+               ? fmt::format("copy {}{} to stdout (format {})", table.info.qualified(),
+                             table.info.copy_columns(), format)
+               : fmt::format("copy (select {} from only {} {}) to stdout (format {})",
+                             table.info.column_list(), table.info.qualified(), condition, format);
+}
+
 Proof proof_of(const TablePlan& table, const RowSum& sent, const RowSum& there) {
     if (sent == there) return Proof::read_back;
     spdlog::warn("{}: {} rows were sent, {} are there{}; both servers will be compared",
@@ -54,33 +63,37 @@ int ReadBack::pieces(const TablePlan& table, int target_major) {
     return by_pages ? std::max(1, static_cast<int>(table.chunks.size())) : 1;
 }
 
-RowSum ReadBack::read(Connection& target, const TablePlan& table, const std::string& condition,
-                      io::StreamProgress& progress, const io::Interrupt& interrupt) const {
-    const char* format = snapshot::name_of(table.format);
-    const auto rows =
-        condition.empty()
-            ? fmt::format("copy {}{} to stdout (format {})", table.info.qualified(),
-                          table.info.copy_columns(), format)
-            : fmt::format("copy (select {} from only {} {}) to stdout (format {})",
-                          table.info.column_list(), table.info.qualified(), condition, format);
-    io::CopyReader reader(target, "read_back", io::switch_encoding(encoding_, "session") + rows);
-    const auto sum = io::sum_of_copy(reader, row_form(table), progress, interrupt);
+std::vector<Proof> ReadBack::read_whole(Connection& target, const std::vector<Sent>& sent,
+                                        io::StreamProgress& progress,
+                                        const io::Interrupt& interrupt) const {
+    std::string sql = io::switch_encoding(encoding_, "session");
+    for (const auto& one : sent) {
+        sql += copy_sql(*one.table, one.table->info.config_condition) + ";\n";
+    }
+    io::CopyReader reader(target, "read_back", sql);
+    std::vector<Proof> proofs;
+    for (const auto& one : sent) {
+        const auto there = io::sum_of_copy(reader, row_form(*one.table), progress, interrupt);
+        proofs.push_back(proof_of(*one.table, one.rows, there));
+        reader.next_copy();
+    }
+    reset_encoding(target);
+    return proofs;
+}
+
+void ReadBack::reset_encoding(Connection& target) const {
     if (encoding_ != "UTF8") {
         target.execute({"reset_encoding", "set client_encoding to 'UTF8'"});
     }
-    return sum;
-}
-
-Proof ReadBack::read_whole(Connection& target, const TablePlan& table, const RowSum& sent,
-                           io::StreamProgress& progress, const io::Interrupt& interrupt) const {
-    const auto there = read(target, table, table.info.config_condition, progress, interrupt);
-    return proof_of(table, sent, there);
 }
 
 void ReadBack::read_piece(Connection& target, const TablePlan& table, int piece, int pieces,
                           io::StreamProgress& progress, const io::Interrupt& interrupt) {
-    const auto sum =
-        read(target, table, pages_of(target, table, piece, pieces), progress, interrupt);
+    io::CopyReader reader(target, "read_back",
+                          io::switch_encoding(encoding_, "session") +
+                              copy_sql(table, pages_of(target, table, piece, pieces)));
+    const auto sum = io::sum_of_copy(reader, row_form(table), progress, interrupt);
+    reset_encoding(target);
     RowSum there;
     {
         const std::lock_guard guard(mutex_);

@@ -35,16 +35,19 @@ class ReadBack {
     void read_piece(io::Connection& target, const snapshot::TablePlan& table, int piece, int pieces,
                     io::StreamProgress& progress, const io::Interrupt& interrupt);
 
-    /// A table that was loaded as a whole in the transaction that the target is in.
-    snapshot::Proof read_whole(io::Connection& target, const snapshot::TablePlan& table,
-                               const io::RowSum& sent, io::StreamProgress& progress,
-                               const io::Interrupt& interrupt) const;
+    struct Sent {
+        const snapshot::TablePlan* table;
+        io::RowSum rows;
+    };
+    /// Reads tables, in one message, that were loaded as a whole in the transaction that the target
+    /// is in. Returns: a proof for each.
+    std::vector<snapshot::Proof> read_whole(io::Connection& target, const std::vector<Sent>& sent,
+                                            io::StreamProgress& progress,
+                                            const io::Interrupt& interrupt) const;
 
   private:
     using Sums = std::vector<std::optional<io::RowSum>>;
-    io::RowSum read(io::Connection& target, const snapshot::TablePlan& table,
-                    const std::string& condition, io::StreamProgress& progress,
-                    const io::Interrupt& interrupt) const;
+    void reset_encoding(io::Connection& target) const;
 
     const std::string job_;
     const std::string encoding_;

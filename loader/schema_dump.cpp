@@ -55,6 +55,7 @@ SchemaScript read_script(const DumpTools& tools, const std::string& archive,
     auto list_argv = argv;
     list_argv.insert(list_argv.end(), {"--list", archive_file});
     const auto toc = filter(parse_toc(run_tool(list_argv, {}, interrupt).out));
+    if (toc.empty()) return {};
     std::string list;
     for (const auto& line : toc) list += line.text + "\n";
 
@@ -92,15 +93,20 @@ std::string dump_schema(const DumpTools& tools, const io::ConnInfo& source,
     return run_tool(argv, login.env(), interrupt).out;
 }
 
-void restore_pre_data(const DumpTools& tools, const std::string& archive,
-                      const io::ConnInfo& target, const SchemaOptions& options,
-                      const RestoreOptions& restore, const io::Interrupt& interrupt) {
+SchemaScript read_pre_data(const DumpTools& tools, const std::string& archive,
+                           const SchemaOptions& options, bool clean,
+                           const io::Interrupt& interrupt) {
     const auto all = [&](std::vector<TocLine> toc) {
         if (options.attach_later) std::erase_if(toc, is_attach);
         return without_built(std::move(toc), {});
     };
-    const auto script =
-        read_script(tools, archive, options, "pre-data", all, restore.clean, interrupt);
+    return read_script(tools, archive, options, "pre-data", all, clean, interrupt);
+}
+
+void restore_pre_data(const DumpTools& tools, const std::string& archive,
+                      const io::ConnInfo& target, const SchemaOptions& options,
+                      const RestoreOptions& restore, const io::Interrupt& interrupt) {
+    const auto script = read_pre_data(tools, archive, options, restore.clean, interrupt);
     run_script(script, target, options.job, options.selection.everything(), restore, interrupt);
 }
 

@@ -34,8 +34,13 @@ std::string dump_schema(const DumpTools& tools, const io::ConnInfo& source,
                         const std::string& snapshot_name, const SchemaOptions& options,
                         const io::Interrupt& interrupt);
 
-/// Makes everything that must be there before rows: schemas, types, functions, tables, views, …
-/// Throws: io::Error with the entry as context and a hint.
+/// What must be there before rows: schemas, types, functions, tables, views, … clean: with the
+/// statements that drop it first.
+SchemaScript read_pre_data(const DumpTools& tools, const std::string& archive,
+                           const SchemaOptions& options, bool clean,
+                           const io::Interrupt& interrupt);
+
+/// Reads and makes that. Throws: io::Error with the entry as context and a hint.
 void restore_pre_data(const DumpTools& tools, const std::string& archive,
                       const io::ConnInfo& target, const SchemaOptions& options,
                       const RestoreOptions& restore, const io::Interrupt& interrupt);

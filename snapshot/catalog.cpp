@@ -21,9 +21,10 @@ TableInfo* find(TableMap& tables, const Result& rows, int row) {
     return found == tables.end() ? nullptr : &found->second;
 }
 
-TableMap read_tables(io::Connection& source, const std::string& oids, Catalog& catalog) {
+TableMap read_tables(io::Connection& source, const std::string& oids, bool with_sizes,
+                     Catalog& catalog) {
     TableMap tables;
-    const auto rows = source.query(kListTables, {oids});
+    const auto rows = source.query(kListTables, {oids, with_sizes ? "true" : "false"});
     for (int row = 0; row < rows.rows(); ++row) {
         TableInfo table;
         table.oid = static_cast<Oid>(rows.integer(row, 0));
@@ -243,12 +244,14 @@ void read_digests(io::Connection& source, const std::vector<Oid>& chosen, TableM
 Catalog read_part(io::Connection& source, const std::vector<Oid>& chosen, CatalogPart part) {
     Catalog catalog;
     const std::string oids = oid_array(chosen);
-    const Types types(source);
-    TableMap tables = read_tables(source, oids, catalog);
-    read_columns(source, oids, types, tables);
-    read_keys(source, oids, types, tables);
+    TableMap tables = read_tables(source, oids, part == CatalogPart::all, catalog);
     read_others(source, oids, catalog);
     catalog.lock_capacity = lock_capacity(source);
+    if (part != CatalogPart::rights) {
+        const Types types(source);
+        read_keys(source, oids, types, tables);
+        if (part == CatalogPart::all) read_columns(source, oids, types, tables);
+    }
     if (part == CatalogPart::all) {
         read_indexes(source, oids, tables);
         read_foreign_keys(source, oids, catalog);

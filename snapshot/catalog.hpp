@@ -31,11 +31,14 @@ struct Catalog {
 /// Requires: the connection is not in a failed transaction.
 void explain_lock_timeout(io::Connection& source, const std::vector<Oid>& tables, io::Error& error);
 
+/// Each holds what the one before holds. The first two are enough to judge whether a run can begin,
+/// take a fraction of the time and wait for no lock.
 enum class CatalogPart {
+    /// Names, kinds and rights; the other lists but for foreign keys.
+    rights,
+    /// And keys: whether changes can be captured.
+    keys,
     all,
-    /// Enough to judge whether a run can begin: no indexes, foreign keys and digests, which are
-    /// half of the work.
-    judging,
 };
 
 /// Throws: io::Error; with the lock's holder when a table stays locked against readers, since

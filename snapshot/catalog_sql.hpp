@@ -9,17 +9,19 @@
 namespace pghaul::snapshot {
 
 /// Rows: one per table with data of its own (plain, leaf, inheritance child).
+/// $2: whether with sizes. For these the server opens every table and index, which takes most of the
+/// time and waits for whoever has locked one.
 inline constexpr io::Query kListTables{"list_tables", R"sql(
     select c.oid::pg_catalog.int8,
            n.nspname,
            c.relname,
            c.relispartition,
            exists (select 1 from pg_catalog.pg_inherits as h where h.inhrelid = c.oid),
-           coalesce(pg_catalog.pg_relation_size(c.oid), 0),
-           coalesce(pg_catalog.pg_relation_size(nullif(c.reltoastrelid, 0)), 0),
-           coalesce(pg_catalog.pg_indexes_size(c.oid), 0),
+           coalesce(pg_catalog.pg_relation_size(sized.heap), 0),
+           coalesce(pg_catalog.pg_relation_size(sized.toast), 0),
+           coalesce(pg_catalog.pg_indexes_size(sized.heap), 0),
            c.reltuples,
-           coalesce(pg_catalog.pg_relation_size(c.oid), 0)
+           coalesce(pg_catalog.pg_relation_size(sized.heap), 0)
              / pg_catalog.current_setting('block_size')::pg_catalog.int8,
            c.relfilenode::pg_catalog.int8,
            pg_catalog.has_table_privilege(c.oid, 'select'),
@@ -28,6 +30,10 @@ inline constexpr io::Query kListTables{"list_tables", R"sql(
            exists (select 1 from pg_catalog.pg_subscription_rel as s where s.srrelid = c.oid)
       from pg_catalog.pg_class as c
       join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+     cross join lateral (
+           select case when $2::pg_catalog.bool then c.oid end,
+                  case when $2::pg_catalog.bool then nullif(c.reltoastrelid, 0) end
+           ) as sized(heap, toast)
       left join (
            select u.oid, u.condition
              from pg_catalog.pg_extension as e

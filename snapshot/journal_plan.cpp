@@ -1,4 +1,7 @@
 // The part of the journal that says what is planned and how much of it is there.
+#include <algorithm>
+#include <future>
+
 #include "io/transaction.hpp"
 #include "snapshot/journal.hpp"
 #include "snapshot/journal_sql.hpp"
@@ -40,6 +43,31 @@ class ArrayParam {
     std::vector<std::string> values_;
 };
 
+struct TableRows {
+    ArrayParam numbers, names, bytes, plans, chunk_tables, chunk_numbers, chunk_bytes;
+};
+
+constexpr std::size_t kTablesPerInsert = 500;
+
+/// What the journal keeps of the plan's tables [begin, end) but for those numbered below first.
+TableRows rows_of(const Plan& plan, int first, std::size_t begin, std::size_t end) {
+    TableRows rows;
+    for (std::size_t i = begin; i < end; ++i) {
+        const auto& table = plan.tables[i];
+        if (table.number < first) continue;
+        rows.numbers.add(table.number);
+        rows.names.add(table.info.display());
+        rows.bytes.add(table.info.bytes());
+        rows.plans.add(to_json(table));
+        for (const auto& chunk : table.chunks) {
+            rows.chunk_tables.add(table.number);
+            rows.chunk_numbers.add(chunk.number);
+            rows.chunk_bytes.add(chunk.bytes);
+        }
+    }
+    return rows;
+}
+
 }  // namespace
 
 void Journal::forget_plan() {
@@ -52,23 +80,23 @@ void Journal::forget_plan() {
 }
 
 void Journal::insert_tables(io::Connection& target, const Plan& plan, int first) {
-    ArrayParam numbers, names, bytes, plans, chunk_tables, chunk_numbers, chunk_bytes;
-    for (const auto& table : plan.tables) {
-        if (table.number < first) continue;
-        numbers.add(table.number);
-        names.add(table.info.display());
-        bytes.add(table.info.bytes());
-        plans.add(to_json(table));
-        for (const auto& chunk : table.chunks) {
-            chunk_tables.add(table.number);
-            chunk_numbers.add(chunk.number);
-            chunk_bytes.add(chunk.bytes);
-        }
+    const auto size = plan.tables.size();
+    // The next slice is written down while the server takes in the one before.
+    std::future<TableRows> next;
+    const auto begin_slice = [&](std::size_t begin) {
+        next = std::async(std::launch::async, [&plan, first, begin, size] {
+            return rows_of(plan, first, begin, std::min(begin + kTablesPerInsert, size));
+        });
+    };
+    begin_slice(0);
+    for (std::size_t done = 0; done < size; done += kTablesPerInsert) {
+        const auto rows = next.get();
+        if (done + kTablesPerInsert < size) begin_slice(done + kTablesPerInsert);
+        target.query(kInsertTablePlans, {job_, rows.numbers.text(), rows.names.text(),
+                                         rows.bytes.text(), rows.plans.text()});
+        target.query(kInsertChunks, {job_, rows.chunk_tables.text(), rows.chunk_numbers.text(),
+                                     rows.chunk_bytes.text()});
     }
-    target.query(kInsertTablePlans,
-                 {job_, numbers.text(), names.text(), bytes.text(), plans.text()});
-    target.query(kInsertChunks,
-                 {job_, chunk_tables.text(), chunk_numbers.text(), chunk_bytes.text()});
 }
 
 void Journal::add_tables(io::Connection& target, const Plan& plan, int first_new) {

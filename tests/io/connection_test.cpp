@@ -73,6 +73,22 @@ TEST_F(ConnectionTest, SkipsExtraSettingsThatTheServerDoesNotKnow) {
     EXPECT_EQ(connection.query_value({"q", "show jit"}), "off");
 }
 
+TEST_F(ConnectionTest, TellsWhichOfSeveralStatementsFailed) {
+    auto connection = connect(admin(), interrupt_);
+    std::size_t done = 7;
+    connection.execute_all("none", {}, done);
+    EXPECT_EQ(done, 0U);
+    connection.execute_all("three", {"select 1", "set local jit to off", "select ';'"}, done);
+    EXPECT_EQ(done, 3U);
+    const auto error = error_of([&] {
+        connection.execute_all("four", {"select 1", "select ';'", "select 1/0", "select 2"}, done);
+    });
+    EXPECT_EQ(error.sqlstate(), "22012");
+    EXPECT_EQ(error.statement(), "four");
+    EXPECT_EQ(done, 2U);
+    EXPECT_EQ(connection.query_value({"one", "select 1"}), "1");
+}
+
 TEST_F(ConnectionTest, GivesSqlstateStatementAndHintAndStaysUsable) {
     auto connection = connect(admin(), interrupt_);
     const auto error = error_of([&] { connection.query({"divide", "select 1/0"}); });

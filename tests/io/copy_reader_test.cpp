@@ -71,6 +71,35 @@ TEST_F(CopyReaderTest, GivesOneRowAMessage) {
     EXPECT_EQ(reader.rows(), 300);
 }
 
+TEST_F(CopyReaderTest, ReadsSeveralCopiesOneAfterTheOther) {
+    CopyReader reader(connection_, "read",
+                      "copy (select i from pg_catalog.generate_series(1, 3) as i) to stdout; "
+                      "copy (select 1 where false) to stdout; copy (values (7)) to stdout");
+    std::string_view message;
+    EXPECT_FALSE(reader.next_copy()) << "the first is not over";
+    for (int i = 1; i <= 3; ++i) ASSERT_TRUE(reader.read_message(message));
+    EXPECT_FALSE(reader.read_message(message));
+    EXPECT_EQ(reader.rows(), 3);
+    ASSERT_TRUE(reader.next_copy());
+    EXPECT_FALSE(reader.read_message(message));
+    EXPECT_EQ(reader.rows(), 0);
+    ASSERT_TRUE(reader.next_copy());
+    ASSERT_TRUE(reader.read_message(message));
+    EXPECT_EQ(message, "7\n");
+    EXPECT_FALSE(reader.read_message(message));
+    EXPECT_FALSE(reader.next_copy());
+    EXPECT_EQ(connection_.query_value({"q", "select 1"}), "1");
+}
+
+TEST_F(CopyReaderTest, TellsThatALaterCopyFails) {
+    CopyReader reader(connection_, "read", "copy (values (7)) to stdout; copy nowhere to stdout");
+    std::string_view message;
+    ASSERT_TRUE(reader.read_message(message));
+    const auto error = error_of([&] { reader.read_message(message); });
+    EXPECT_EQ(error.sqlstate(), "42P01");
+    EXPECT_EQ(connection_.query_value({"q", "select 1"}), "1");
+}
+
 TEST_F(CopyReaderTest, RefusesAStatementThatIsNoCopy) {
     EXPECT_THROW(CopyReader(connection_, "read", "select 1"), Error);
     EXPECT_THROW(CopyReader(connection_, "read", "copy nowhere to stdout"), Error);

@@ -12,6 +12,8 @@ constexpr const char* kExtras =
     "create extension if not exists btree_gist; "
     "alter table t add constraint \"The Key\" primary key (id); "
     "alter table t add constraint u unique (a) deferrable initially deferred; "
+    "alter table t add constraint f unique (b, id) include (a) with (fillfactor = 70); "
+    "alter table t add constraint ui unique (d, id) include (a); "
     "alter table t add constraint un unique nulls not distinct (a, d); "
     "alter table t add constraint x exclude using gist (c with &&) where (id > 0); "
     "create index \"I x\" on t ((a + 1), lower(d)) where id > 0; "
@@ -31,7 +33,7 @@ class FinishTable : public test::TwoDatabases {
                   "insert into t select i, i, i, int4range(i, i + 1), i::text "
                   "from generate_series(1, 100) i");
         begin_job({plan_of("t")});
-        ASSERT_EQ(plan_.tables[0].info.indexes.size(), 6U);
+        ASSERT_EQ(plan_.tables[0].info.indexes.size(), 8U);
         target_.emplace(test::connect(target_database_, interrupt_));
     }
     /// Everything that hangs on table t's indexes, as text.
@@ -68,7 +70,7 @@ TEST_F(FinishTable, MakesAllThatTheSourceHasAndMarksIt) {
 
 TEST_F(FinishTable, AdoptsIndexesThatWereBuiltBefore) {
     build_all();
-    EXPECT_EQ(ask_target("select count(*) from pg_index where indrelid = 't'::regclass"), "5")
+    EXPECT_EQ(ask_target("select count(*) from pg_index where indrelid = 't'::regclass"), "7")
         << "all but the exclusion constraint's";
     finish();
     expect_complete();
@@ -133,10 +135,23 @@ TEST_F(FinishTable, CompletesAFreshTableWithinTheCallersTransaction) {
         io::Transaction transaction(*target_);
         target_->execute({"create", std::string("set local search_path to public; ") + kColumns +
                                         "set local search_path to ''"});
-        finish_fresh_table(*target_, plan_.tables[0]);
+        finish_fresh_tables(*target_, {&plan_.tables[0]});
         transaction.commit();
     }
     EXPECT_EQ(described(target_database_), described(source_database_));
+}
+
+TEST_F(FinishTable, NamesTheOneOfSeveralFreshTablesThatFails) {
+    on_both("create table good (id int)");
+    on_both("create table bad (id int)");
+    on_source("alter table good add primary key (id); alter table bad add unique (id)");
+    on_target("insert into good values (1); insert into bad values (1), (1)");
+    const auto good = plan_of("good");
+    const auto bad = plan_of("bad");
+    io::Transaction transaction(*target_);
+    const auto error = test::error_of([&] { finish_fresh_tables(*target_, {&good, &bad}); });
+    EXPECT_EQ(error.sqlstate(), "23505");
+    EXPECT_EQ(error.context(), "constraints and statistics of public.bad");
 }
 
 class FinishLeaf : public test::TwoDatabases {};

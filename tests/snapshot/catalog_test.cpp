@@ -1,5 +1,6 @@
 #include "snapshot/catalog.hpp"
 
+#include "io/transaction.hpp"
 #include "tests/snapshot/source_tables.hpp"
 
 namespace pghaul::snapshot {
@@ -122,12 +123,20 @@ TEST_F(CatalogTest, ListsIndexesWithAllThatHangsOnThem) {
     EXPECT_TRUE(indexes["r"].replica_identity);
 }
 
-TEST_F(CatalogTest, ReadsRightsAndKeysAloneToJudge) {
+TEST_F(CatalogTest, ReadsRightsAndKeysAloneToJudgeAndWaitsForNoLock) {
     sql("create table t (id int primary key, other int unique references t)");
-    const auto catalog =
-        read_catalog(source(), select_relations(source(), {}), CatalogPart::judging);
-    ASSERT_EQ(catalog.tables.size(), 1U);
     const auto all = catalog_of(source());
+    auto locker = test::connect(database_, interrupt_);
+    const io::Transaction transaction(locker);
+    locker.execute({"lock", "lock table public.t"});
+    const auto chosen = select_relations(source(), {});
+    source().execute({"no_patience", "set lock_timeout to '100ms'"});
+    const auto rights = read_catalog(source(), chosen, CatalogPart::rights);
+    ASSERT_EQ(rights.tables.size(), 1U);
+    EXPECT_EQ(rights.tables[0].kind, all.tables[0].kind);
+    EXPECT_EQ(rights.tables[0].apply_index, 0);
+    const auto catalog = read_catalog(source(), chosen, CatalogPart::keys);
+    ASSERT_EQ(catalog.tables.size(), 1U);
     EXPECT_EQ(catalog.tables[0].apply_index, all.tables[0].apply_index);
     EXPECT_NE(catalog.tables[0].apply_index, 0);
     EXPECT_EQ(catalog.tables[0].kind, all.tables[0].kind);
