@@ -1,5 +1,6 @@
-// What a row's way through pghaul itself costs: filling blocks, quoting, and a whole COPY from one
-// server to another over one stream.
+// What a row's way through pghaul itself costs: filling blocks, summing up their rows, quoting, and
+// a whole COPY from one server to another over one stream. BM_CopyMemory is what to compare with:
+// the memory's bandwidth for one core that copies blocks.
 //
 //   cmake --preset release -DPGHAUL_BENCH=ON && cmake --build --preset release --target
 //   pghaul_bench build/release/bench/pghaul_bench --benchmark_repetitions=10
@@ -10,16 +11,47 @@
 #include <benchmark/benchmark.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <string>
 #include <vector>
 
 #include "io/copy_reader.hpp"
 #include "io/copy_writer.hpp"
+#include "io/row_sums.hpp"
 #include "io/sql.hpp"
 #include "io/transaction.hpp"
 
 namespace pghaul {
 namespace {
+
+/// Blocks that no cache holds, from one place to another.
+void BM_CopyMemory(benchmark::State& state) {
+    constexpr std::size_t kBytes = std::size_t{256} << 20;
+    const std::vector<char> from(kBytes, 'x');
+    std::vector<char> to(kBytes);
+    std::size_t at = 0;
+    for (auto _ : state) {
+        std::memcpy(to.data() + at, from.data() + at, io::kBlockBytes);
+        benchmark::ClobberMemory();
+        at = (at + io::kBlockBytes) % kBytes;
+    }
+    state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(io::kBlockBytes));
+}
+BENCHMARK(BM_CopyMemory);
+
+/// Hashes a block's rows, of state.range(0) bytes each, as the copy and the read-back do.
+void BM_SumOfBlock(benchmark::State& state) {
+    const std::string row =
+        std::string("\0\1", 2) + std::string(static_cast<std::size_t>(state.range(0)) - 2, 'x');
+    io::Block block;
+    while (block.bytes.size() < io::kBlockBytes) {
+        block.bytes.insert(block.bytes.end(), row.begin(), row.end());
+        block.ends.push_back(static_cast<std::uint32_t>(block.bytes.size()));
+    }
+    for (auto _ : state) benchmark::DoNotOptimize(io::sum_of_block(block, io::RowForm::binary));
+    state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(block.bytes.size()));
+}
+BENCHMARK(BM_SumOfBlock)->Arg(30)->Arg(200)->Arg(8000);
 
 /// Appends rows of state.range(0) bytes to a block until it is full, as CopyReader does.
 void BM_BuildBlock(benchmark::State& state) {

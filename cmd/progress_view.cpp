@@ -173,12 +173,18 @@ void ProgressView::show_bar(const Sample& sample) const {
                                         still > 10 ? fmt::format(" ({:.0f} s)", still) : ""),
                             width));
     });
+    if (const auto limits = to_text(watch_.limits()); !limits.empty()) {
+        lines.push_back(cut("  " + limits, width));
+    }
     for (const auto& wait : watch_.waits()) lines.push_back(cut("  ! " + wait, width));
     Console::get().show(std::move(lines));
 }
 
 void ProgressView::print_plain(const Sample& sample) const {
     spdlog::info("{}", summary(sample));
+    if (const auto limits = to_text(watch_.limits()); !limits.empty()) {
+        spdlog::info("  {}", limits);
+    }
     for (const auto& wait : watch_.waits()) spdlog::info("  {}", wait);
 }
 
@@ -188,6 +194,10 @@ void ProgressView::print_json(const Sample& sample) const {
         const auto activity = stream.activity();
         if (!activity.empty()) streams.push_back({{"does", activity}, {"bytes", stream.bytes()}});
     });
+    nlohmann::json limits = nlohmann::json::array();
+    for (const auto& [what, share] : watch_.limits()) {
+        limits.push_back({{"what", what}, {"share", share}});
+    }
     const nlohmann::json line = {{"seconds", sample.seconds},
                                  {"step", progress_.step()},
                                  {"bytes", sample.bytes},
@@ -209,6 +219,7 @@ void ProgressView::print_json(const Sample& sample) const {
                                  {"changes_in_per_second", progress_.rate_in.load()},
                                  {"changes_out_per_second", progress_.rate_out.load()},
                                  {"streams", streams},
+                                 {"limits", limits},
                                  {"waits", watch_.waits()}};
     Console::get().line(line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
@@ -237,6 +248,12 @@ void ProgressView::write_metrics(const Sample& sample) const {
         put("spool_bytes", "gauge", progress_.spool_bytes.load());
         put("retries_total", "counter", progress_.retries.load());
         put("run_seconds", "gauge", sample.seconds);
+        const auto limits = watch_.limits();
+        if (!limits.empty()) file << "# TYPE pghaul_limit_ratio gauge\n";
+        for (const auto& [what, share] : limits) {
+            file << fmt::format("pghaul_limit_ratio{{job=\"{}\",what=\"{}\"}} {}\n", options_.job,
+                                what, share);
+        }
     }
     // Readers see the old file or the new one, never a part.
     if (std::rename(temporary.c_str(), options_.metrics_file.c_str()) != 0) {

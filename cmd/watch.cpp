@@ -18,6 +18,11 @@ constexpr std::chrono::seconds kStall{10};
 constexpr std::chrono::milliseconds kTick{500};
 // 10 s until it is asked + 15 s for an answer: a dead server is named within 30 s.
 constexpr std::chrono::seconds kAnswer{15};
+// A short copy needs no session that only looks.
+constexpr std::chrono::seconds kFirstLook{5};
+constexpr std::chrono::seconds kBetweenLooks{1};
+constexpr std::chrono::seconds kLookAnswer{3};
+constexpr std::chrono::seconds kAfterFailure{30};
 
 }  // namespace
 
@@ -43,6 +48,55 @@ std::vector<std::string> Watch::waits() const {
 std::optional<io::Error> Watch::verdict() const {
     const std::lock_guard guard(mutex_);
     return verdict_;
+}
+
+std::vector<Limit> Watch::limits() const {
+    const std::lock_guard guard(mutex_);
+    return shares_;
+}
+
+Limits::Sessions Watch::activity(const std::optional<io::ConnInfo>& server,
+                                 std::optional<io::Connection>& connection) {
+    Limits::Sessions sessions;
+    if (!server) return sessions;
+    if (!connection || connection->poisoned()) {
+        connection = io::Connection::open(*server, {job_, "watch", "UTF8", {}, {}}, own_);
+    }
+    connection->answer_within(kLookAnswer);
+    const auto rows = connection->query(snapshot::kActivity, {"pghaul/" + job_ + "/"});
+    for (int row = 0; row < rows.rows(); ++row) {
+        sessions.emplace(rows.string(row, 0), rows.string(row, 1));
+    }
+    return sessions;
+}
+
+/// Nobody needs the answer: a server that has none to give is left alone for a while.
+void Watch::look(std::optional<io::Connection>& to_source,
+                 std::optional<io::Connection>& to_target) {
+    bool work = false;
+    progress_.for_each_stream(
+        [&](const io::StreamProgress& stream) { work = work || !stream.activity().empty(); });
+    const auto now = Clock::now();
+    if (work != streams_work_) next_look_ = now + kFirstLook;
+    streams_work_ = work;
+    if (!work) limits_.clear();
+    if (work && now >= next_look_) {
+        next_look_ = now + kBetweenLooks;
+        try {
+            const auto source = activity(source_, to_source);
+            limits_.add(source, activity(target_, to_target));
+        } catch (const io::Error&) {
+            to_source.reset();
+            to_target.reset();
+            next_look_ = Clock::now() + kAfterFailure;
+        }
+    }
+    if (!work) {
+        to_source.reset();
+        to_target.reset();
+    }
+    const std::lock_guard guard(mutex_);
+    shares_ = limits_.shares();
 }
 
 bool Watch::stalled() {
@@ -130,9 +184,7 @@ void Watch::body(const std::stop_token& stop) {
                 }
                 next_question = Clock::now() + kStall / 2;
             } else {
-                // Idle sessions would only use up the servers' connections.
-                to_source.reset();
-                to_target.reset();
+                look(to_source, to_target);
             }
             const std::lock_guard guard(mutex_);
             waits_ = std::move(lines);

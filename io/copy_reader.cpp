@@ -53,17 +53,30 @@ bool CopyReader::read_message(std::string_view& message) {
             continue;
         }
         // -1: the end, or an error of the COPY that the next result tells.
-        while (const auto result = connection_->next_result(query())) {
-            another_ = PQresultStatus(result.get()) == PGRES_COPY_OUT;
-            if (another_) break;
-            rows_ = std::atoll(PQcmdTuples(result.get()));
-        }
+        end_copy();
         ended_ = true;
     }
     return false;
 }
 
+/// An error that comes after the COPY's own end is about the one that follows.
+void CopyReader::end_copy() {
+    bool complete = false;
+    try {
+        while (const auto result = connection_->next_result(query())) {
+            another_ = PQresultStatus(result.get()) == PGRES_COPY_OUT;
+            if (another_) return;
+            rows_ = std::atoll(PQcmdTuples(result.get()));
+            complete = true;
+        }
+    } catch (const Error& error) {
+        if (!complete || error.poisons_connection()) throw;
+        next_failed_ = std::current_exception();
+    }
+}
+
 bool CopyReader::next_copy() {
+    if (next_failed_) std::rethrow_exception(next_failed_);
     if (!ended_ || !another_) return false;
     another_ = false;
     ended_ = false;

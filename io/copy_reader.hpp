@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -18,6 +19,7 @@ class CopyReader : public BlockReader {
     CopyReader(Connection& connection, std::string name, const std::string& copy_sql);
 
     /// At the end of a COPY: whether another follows, which is then the one that is read.
+    /// Throws: Error if that could not be started.
     bool next_copy();
 
     /// Blocks are COPY messages as they are; unpack() has nothing to do.
@@ -33,6 +35,7 @@ class CopyReader : public BlockReader {
     };
     Query query() const { return {name_, {}}; }
     void await_more();
+    void end_copy();
 
     Connection* connection_;
     std::string name_;
@@ -42,6 +45,8 @@ class CopyReader : public BlockReader {
     std::int64_t rows_ = 0;
     bool ended_ = false;
     bool another_ = false;
+    /// Why the COPY that follows could not be started.
+    std::exception_ptr next_failed_;
 };
 
 }  // namespace pghaul::io

@@ -41,6 +41,9 @@ class CopySource {
     virtual void execute(const Query& query) = 0;
     /// As Connection::query_value.
     virtual std::string query_value(const Query& query, const Params& params = {}) = 0;
+    /// Announces the next COPYs, which follow each other with no other request between them: a
+    /// source may ask for all of them at once.
+    virtual void expect(std::vector<std::string> /*copies*/) {}
     /// Starts a COPY … TO STDOUT; it must be read to its end before the next request.
     /// blocks_in_flight: how many blocks may wait on the way. Throws: Error.
     virtual std::unique_ptr<BlockReader> copy_out(const std::string& name, const std::string& sql,

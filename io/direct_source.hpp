@@ -2,8 +2,10 @@
 // Owner: whoever owns the connection, which must live longer. Thread: the connection's.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "io/copy_reader.hpp"
 #include "io/copy_source.hpp"
@@ -18,13 +20,16 @@ class DirectSource : public CopySource {
     std::string query_value(const Query& query, const Params& params) override {
         return connection_.query_value(query, params);
     }
+    /// They go in one message.
+    void expect(std::vector<std::string> copies) override;
     std::unique_ptr<BlockReader> copy_out(const std::string& name, const std::string& sql,
-                                          std::size_t /*blocks_in_flight*/) override {
-        return std::make_unique<CopyReader>(connection_, name, sql);
-    }
+                                          std::size_t blocks_in_flight) override;
 
   private:
     Connection& connection_;
+    std::vector<std::string> expected_;
+    std::size_t begun_ = 0;
+    std::shared_ptr<CopyReader> together_;
 };
 
 }  // namespace pghaul::io

@@ -150,6 +150,7 @@ bool Lane::copy(Work& work) {
     std::vector<ReadBack::Sent> sent;
     io::Transaction transaction(target());
     if (!claim(work)) return false;
+    source_.expect(work.chunks);
     for (const auto& one : work.chunks) {
         try {
             const auto chunk = copy_chunk(source_.rows(one), target(), request_for(one), progress_,

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "loader/copy_chunk.hpp"
 #include "loader/lane.hpp"
 #include "snapshot/keeper.hpp"
 
@@ -59,6 +60,14 @@ io::CopySource& LaneSource::rows(const TableChunk& chunk) {
     if (!files_) return session();
     files_->next(chunk);
     return *files_;
+}
+
+void LaneSource::expect(const std::vector<TableChunk>& chunks) {
+    // Locks and encodings take requests of their own between the copies.
+    if (chunks.size() == 1 || files_ || locks_tables() || from_.plan.encoding != "UTF8") return;
+    std::vector<std::string> copies;
+    for (const auto& one : chunks) copies.push_back(copy_out_sql(*one.table, *one.chunk));
+    session().expect(std::move(copies));
 }
 
 bool LaneSource::locks_tables() const { return !files_ && !from_.plan.lock_all_tables; }

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "io/agent_session.hpp"
 #include "io/connection.hpp"
@@ -38,6 +39,8 @@ class LaneSource {
 
     /// What the chunk is read from; a session is in the snapshot. Throws: io::Error, SnapshotLost.
     io::CopySource& rows(const TableChunk& chunk);
+    /// Announces what rows() will be asked for next, one chunk after the other.
+    void expect(const std::vector<TableChunk>& chunks);
     io::Connection& connection();
     /// True if tables must be locked one by one.
     bool locks_tables() const;

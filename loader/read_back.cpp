@@ -70,12 +70,17 @@ std::vector<Proof> ReadBack::read_whole(Connection& target, const std::vector<Se
     for (const auto& one : sent) {
         sql += copy_sql(*one.table, one.table->info.config_condition) + ";\n";
     }
-    io::CopyReader reader(target, "read_back", sql);
     std::vector<Proof> proofs;
-    for (const auto& one : sent) {
-        const auto there = io::sum_of_copy(reader, row_form(*one.table), progress, interrupt);
-        proofs.push_back(proof_of(*one.table, one.rows, there));
-        reader.next_copy();
+    try {
+        io::CopyReader reader(target, "read_back", sql);
+        for (const auto& one : sent) {
+            const auto there = io::sum_of_copy(reader, row_form(*one.table), progress, interrupt);
+            proofs.push_back(proof_of(*one.table, one.rows, there));
+            reader.next_copy();
+        }
+    } catch (io::Error& error) {
+        error.context("read back " + sent.at(proofs.size()).table->info.display());
+        throw;
     }
     reset_encoding(target);
     return proofs;

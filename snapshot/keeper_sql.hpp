@@ -61,6 +61,17 @@ inline constexpr io::Query kWaits{"waits", R"sql(
      order by a.application_name
 )sql"};
 
+/// $1 application_name prefix. Rows: application name and what it waits for, of those that have
+/// something to do. Cheap enough for once a second: nobody is asked who blocks whom.
+inline constexpr io::Query kActivity{"activity", R"sql(
+    select a.application_name,
+           coalesce(a.wait_event_type || ':' || a.wait_event, '')
+      from pg_catalog.pg_stat_activity as a
+     where pg_catalog."left"(a.application_name, pg_catalog.length($1::pg_catalog.text)) = $1
+       and a.state = 'active'
+       and a.pid <> pg_catalog.pg_backend_pid()
+)sql"};
+
 /// $1 pids of sessions that we wait for. Rows: those of them that wait for us, or are gone.
 inline constexpr io::Query kWaitingForUs{"waiting_for_us", R"sql(
     select p.pid

@@ -4,6 +4,7 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 
 #include "tests/cmd/haul_steps.hpp"
@@ -197,6 +198,7 @@ TEST_F(Control, JsonProgressAndResultsCanBeParsed) {
     ASSERT_TRUE(exited(*result, 0));
     std::istringstream lines(result->err);
     int parsed = 0;
+    std::set<std::string> limits;
     for (std::string line; std::getline(lines, line);) {
         if (!line.starts_with('{')) continue;
         const auto said = json::parse(line);
@@ -204,10 +206,12 @@ TEST_F(Control, JsonProgressAndResultsCanBeParsed) {
         EXPECT_EQ(said.at("tables"), 1);
         if (said.at("step") == "copy") {
             EXPECT_FALSE(said.at("streams").empty());
+            for (const auto& limit : said.at("limits")) limits.insert(limit.at("what"));
         }
         ++parsed;
     }
     EXPECT_GT(parsed, 0);
+    EXPECT_TRUE(limits.contains("target waits for Lock:advisory")) << "the gate";
     const auto said = json::parse(result->out);
     EXPECT_EQ(said.at("rows"), 20000);
     EXPECT_EQ(said.at("was_done_already"), false);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "io/direct_source.hpp"
 #include "tests/support/shared_servers.hpp"
 
 namespace pghaul::io {
@@ -95,9 +96,36 @@ TEST_F(CopyReaderTest, TellsThatALaterCopyFails) {
     CopyReader reader(connection_, "read", "copy (values (7)) to stdout; copy nowhere to stdout");
     std::string_view message;
     ASSERT_TRUE(reader.read_message(message));
-    const auto error = error_of([&] { reader.read_message(message); });
+    EXPECT_FALSE(reader.read_message(message)) << "this one is whole";
+    EXPECT_EQ(reader.rows(), 1);
+    const auto error = error_of([&] { reader.next_copy(); });
     EXPECT_EQ(error.sqlstate(), "42P01");
     EXPECT_EQ(connection_.query_value({"q", "select 1"}), "1");
+}
+
+TEST_F(CopyReaderTest, ADirectSourceAsksForAnnouncedCopiesAtOnce) {
+    DirectSource source(connection_);
+    const std::string first =
+        "copy (select i from pg_catalog.generate_series(1, 3) as i) to stdout";
+    const std::string second = "copy (select pg_catalog.pg_backend_pid() > 0) to stdout";
+    source.expect({first, second, "copy nowhere to stdout"});
+    const auto rows_of = [](BlockReader& reader) {
+        std::string rows;
+        for (Block block; reader.read(block); block = {}) {
+            rows.append(block.bytes.begin(), block.bytes.end());
+        }
+        return rows;
+    };
+    const auto one = source.copy_out("one", first, 2);
+    EXPECT_EQ(rows_of(*one), "1\n2\n3\n");
+    EXPECT_EQ(one->rows(), 3);
+    const auto two = source.copy_out("two", second, 2);
+    EXPECT_EQ(rows_of(*two), "t\n");
+    EXPECT_EQ(two->rows(), 1);
+    const auto error = error_of([&] { source.copy_out("three", "copy nowhere to stdout", 2); });
+    EXPECT_EQ(error.sqlstate(), "42P01");
+    source.expect({});
+    EXPECT_EQ(rows_of(*source.copy_out("alone", second, 2)), "t\n");
 }
 
 TEST_F(CopyReaderTest, RefusesAStatementThatIsNoCopy) {

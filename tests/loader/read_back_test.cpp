@@ -93,6 +93,42 @@ TEST_F(ReadBackTest, ProvesWhatHasNoKeyNoRowsOrNoColumns) {
     EXPECT_EQ(read_back(), Proof::differences);
 }
 
+TEST_F(ReadBackTest, ReadsSmallTablesInOneMessageAndTellsWhichDiffers) {
+    use(test::fresh_database("encoding 'LATIN1' lc_collate 'C' lc_ctype 'C' template template0"),
+        test::fresh_database());
+    on_both(
+        "create table one (id int primary key, v text); create table empty (id int); "
+        "create table two (id int primary key, v text); create table three (v text)");
+    on_source(
+        "set client_encoding to 'UTF8'; insert into one values (1, 'é'), (2, 'ÿ'); "
+        "insert into two select i, 'ö' || i from generate_series(1, 50) i; "
+        "insert into three values ('x')");
+    begin_job({plan_of("one"), plan_of("empty"), plan_of("two"), plan_of("three")});
+    plan_.encoding = "LATIN1";
+    plan_.tables[0].format = Format::text;
+    auto source = test::connect(source_database_, interrupt_);
+    io::DirectSource rows_of_source(source);
+    auto target = test::connect(target_database_, interrupt_);
+    const io::Transaction reading(source, "isolation level repeatable read read only");
+    const io::Transaction writing(target);
+    std::vector<ReadBack::Sent> sent;
+    for (const auto& table : plan_.tables) {
+        const auto loaded =
+            copy_chunk(rows_of_source, target, {table, table.chunks[0], plan_.encoding, false},
+                       progress_, interrupt_);
+        sent.push_back({&table, loaded.rows});
+    }
+    const ReadBack back("job", plan_.encoding);
+    const auto read = [&] { return back.read_whole(target, sent, progress_, interrupt_); };
+    EXPECT_EQ(read(), std::vector<Proof>(4, Proof::read_back));
+    target.execute({"change", "update public.two set v = 'ö' where id = 7"});
+    EXPECT_EQ(read(), (std::vector<Proof>{Proof::read_back, Proof::read_back, Proof::differences,
+                                          Proof::read_back}));
+    target.execute({"change", "insert into public.empty values (1)"});
+    EXPECT_EQ(read(), (std::vector<Proof>{Proof::read_back, Proof::differences, Proof::differences,
+                                          Proof::read_back}));
+}
+
 TEST_F(ReadBackTest, ReadsInTheEncodingInWhichRowsTravelled) {
     use(test::fresh_database("encoding 'LATIN1' lc_collate 'C' lc_ctype 'C' template template0"),
         test::fresh_database());
