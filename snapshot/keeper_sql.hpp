@@ -100,7 +100,8 @@ inline constexpr io::Query kSameFile{"same_file", R"sql(
      where c.oid = $1::pg_catalog.oid
 )sql"};
 
-inline constexpr std::array kKeeperQueries = {
-    kExport, kExistingTables, kExclusiveLocks, kWaits, kWaitingForUs, kEndForgotten, kSameFile};
+inline constexpr std::array kKeeperQueries = {kExport,       kExistingTables, kExclusiveLocks,
+                                              kWaits,        kActivity,       kWaitingForUs,
+                                              kEndForgotten, kSameFile};
 
 }  // namespace pghaul::snapshot
