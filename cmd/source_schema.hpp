@@ -1,5 +1,5 @@
-// The source's schema as of a snapshot: pg_dump runs, and its archive is turned into SQL, beside what
-// the caller does meanwhile.
+// The source's schema as of a snapshot: pg_dump runs, and its archive is turned into SQL, beside
+// what the caller does meanwhile.
 // Thread: the caller's; pg_dump and pg_restore are waited for in a thread of its own.
 #pragma once
 

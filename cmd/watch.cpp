@@ -24,6 +24,12 @@ constexpr std::chrono::seconds kBetweenLooks{1};
 constexpr std::chrono::seconds kLookAnswer{3};
 constexpr std::chrono::seconds kAfterFailure{30};
 
+void keep_open(std::optional<io::Connection>& connection, const io::ConnInfo& server,
+               const std::string& job, const io::Interrupt& interrupt) {
+    if (connection && !connection->poisoned()) return;
+    connection = io::Connection::open(server, {job, "watch", "UTF8", {}, {}}, interrupt);
+}
+
 }  // namespace
 
 Watch::Watch(std::optional<io::ConnInfo> source, std::optional<io::ConnInfo> target,
@@ -59,9 +65,7 @@ Limits::Sessions Watch::activity(const std::optional<io::ConnInfo>& server,
                                  std::optional<io::Connection>& connection) {
     Limits::Sessions sessions;
     if (!server) return sessions;
-    if (!connection || connection->poisoned()) {
-        connection = io::Connection::open(*server, {job_, "watch", "UTF8", {}, {}}, own_);
-    }
+    keep_open(connection, *server, job_, own_);
     connection->answer_within(kLookAnswer);
     const auto rows = connection->query(snapshot::kActivity, {"pghaul/" + job_ + "/"});
     for (int row = 0; row < rows.rows(); ++row) {
@@ -113,9 +117,7 @@ bool Watch::stalled() {
 
 std::vector<std::string> Watch::ask(const io::ConnInfo& server, const char* side,
                                     std::optional<io::Connection>& connection) {
-    if (!connection || connection->poisoned()) {
-        connection = io::Connection::open(server, {job_, "watch", "UTF8", {}, {}}, own_);
-    }
+    keep_open(connection, server, job_, own_);
     connection->answer_within(kAnswer);
     end_forgotten_waits(*connection);
     const auto rows = connection->query(snapshot::kWaits, {"pghaul/" + job_ + "/"});

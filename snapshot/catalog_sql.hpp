@@ -9,8 +9,8 @@
 namespace pghaul::snapshot {
 
 /// Rows: one per table with data of its own (plain, leaf, inheritance child).
-/// $2: whether with sizes. For these the server opens every table and index, which takes most of the
-/// time and waits for whoever has locked one.
+/// $2: whether with sizes. For these the server opens every table and index, which takes most of
+/// the time and waits for whoever has locked one.
 inline constexpr io::Query kListTables{"list_tables", R"sql(
     select c.oid::pg_catalog.int8,
            n.nspname,
