@@ -4,6 +4,7 @@
 #pragma once
 
 #include <future>
+#include <optional>
 #include <string>
 
 #include "io/conninfo.hpp"
@@ -20,7 +21,12 @@ class SourceSchema {
     SourceSchema(const loader::DumpTools& tools, const io::ConnInfo& source,
                  loader::SchemaOptions options, const io::Interrupt& interrupt);
 
-    /// Starts pg_dump in the snapshot. Waits for an earlier one, whose archive is of no use.
+    /// Ends what still runs: nobody wants it, and it would hold locks on the source.
+    ~SourceSchema() { stop(); }
+    SourceSchema(const SourceSchema&) = delete;
+    SourceSchema& operator=(const SourceSchema&) = delete;
+
+    /// Starts pg_dump in the snapshot. Ends an earlier one, whose archive is of no use.
     /// with_sql: for pre_data().
     void begin(const std::string& exported, bool with_sql);
 
@@ -31,10 +37,13 @@ class SourceSchema {
     loader::SchemaScript pre_data() { return pre_data_.get(); }
 
   private:
+    void stop() noexcept;
+
     const loader::DumpTools& tools_;
     const io::ConnInfo& source_;
     loader::SchemaOptions options_;
     const io::Interrupt& interrupt_;
+    std::optional<io::Interrupt> stop_;  // of the one that runs
     std::future<std::string> archive_;
     std::future<loader::SchemaScript> pre_data_;
 };

@@ -37,5 +37,24 @@ TEST(Interrupt, EndsASleepAtOnce) {
     EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
 }
 
+TEST(Interrupt, OfAPartIsFiredAloneOrWithTheWhole) {
+    Interrupt whole;
+    Interrupt one(&whole);
+    Interrupt other(&whole);
+    const Interrupt part_of_other(&other);
+    one.fire();
+    EXPECT_THROW(one.check(), Interrupted);
+    EXPECT_THROW(one.sleep_ms(60'000), Interrupted);
+    for (const auto* alive : {static_cast<const Interrupt*>(&whole),
+                              static_cast<const Interrupt*>(&other), &part_of_other}) {
+        EXPECT_NO_THROW(alive->sleep_ms(1));
+    }
+    whole.fire();
+    EXPECT_THROW(other.check(), Interrupted);
+    EXPECT_THROW(part_of_other.sleep_ms(60'000), Interrupted);
+    pollfd entry{part_of_other.fd(), POLLIN, 0};
+    EXPECT_EQ(::poll(&entry, 1, 0), 1);
+}
+
 }  // namespace
 }  // namespace pghaul::io
