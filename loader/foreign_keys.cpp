@@ -1,6 +1,7 @@
 #include "loader/foreign_keys.hpp"
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include <map>
 #include <mutex>
@@ -31,9 +32,18 @@ std::optional<std::string> validate(io::Connection& target, const ForeignKey& ke
 
 void make_foreign_keys_early(io::Connection& target, const std::vector<const ForeignKey*>& keys) {
     for (const auto* key : keys) {
-        const State state = state_of(target, *key);
-        if (state == State::valid || (state == State::missing && add(target, *key))) continue;
-        if (key->validated) validate(target, *key);
+        try {
+            const State state = state_of(target, *key);
+            if (state == State::valid || (state == State::missing && add(target, *key))) continue;
+            if (key->validated) validate(target, *key);
+        } catch (const io::Error& error) {
+            // A full disk, a lock that is not to be had, a session of ours that was cut off and has
+            // just added it: no reason to end a copy that still reads. What passes by itself is the
+            // stream's to try again, but not a lock that was waited for this long.
+            const bool lock = error.sqlstate() == "55P03";
+            if (target.poisoned() || (error.retryable() && !lock)) throw;
+            spdlog::debug("{} is left for later: {}", subject_of(*key), error.what());
+        }
     }
 }
 

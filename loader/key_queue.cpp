@@ -33,6 +33,7 @@ KeyQueue::KeyQueue(const snapshot::Plan& plan) {
         table.keys.push_back(&key);
         table.members = mine->second;
         table.refers_to.insert(other->second);
+        table.partitioned = table.partitioned || key.on_partitioned;
     }
     for (const auto& [name, table] : to_make_) {
         std::int64_t bytes = 1;
@@ -48,11 +49,15 @@ KeyQueue::KeyQueue(const snapshot::Plan& plan) {
 }
 
 /// Adding a key locks both tables against the checks of other keys of theirs. It would wait for
-/// such a check; and two that wait for each other are a deadlock.
+/// such a check; and two that wait for each other are a deadlock. A key of a partitioned table is
+/// checked while it is added, with both locks in hand.
 bool KeyQueue::in_the_way(const Table& table) const {
     return std::any_of(in_hand_.begin(), in_hand_.end(), [&](const auto& entry) {
         const auto& other = entry.second;
-        return meet(table.members, other.members) || meet(table.refers_to, other.members);
+        const bool long_locks = table.partitioned || other.partitioned;
+        return meet(table.members, other.members) || meet(table.refers_to, other.members) ||
+               meet(table.members, other.refers_to) ||
+               (long_locks && meet(table.refers_to, other.refers_to));
     });
 }
 

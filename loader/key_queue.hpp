@@ -39,6 +39,7 @@ class KeyQueue {
         std::vector<const snapshot::ForeignKey*> keys;
         std::set<int> members;  // the table, or the leaves of the partitioned one
         std::set<int> refers_to;
+        bool partitioned = false;
     };
     bool in_the_way(const Table& table) const;
 

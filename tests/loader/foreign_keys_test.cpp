@@ -102,6 +102,24 @@ TEST_F(ForeignKeysTest, ThatFailEarlyAreToldByTheStepThatComesLater) {
     EXPECT_TRUE(journal_->problems().empty());
 }
 
+TEST_F(ForeignKeysTest, ThatCanNotBeMadeEarlyForAnyReasonAreLeftToTheStepThatComesLater) {
+    on_both(kTables);
+    on_source(kKeys);
+    read_keys();
+    std::vector<const snapshot::ForeignKey*> all;
+    for (const auto& key : plan_.foreign_keys) all.push_back(&key);
+    auto holder = test::connect(target_database_, interrupt_);
+    holder.execute({"hold", "begin; lock table public.a in access exclusive mode"});
+    auto target = test::connect(target_database_, interrupt_);
+    target.execute({"wait_little", "set lock_timeout to '50ms'"});
+    make_foreign_keys_early(target, all);
+    EXPECT_EQ(keys(), "F 3 false") << "the others wait for the lock";
+    on_target("select pg_terminate_backend(pid) from pg_stat_activity where pid = " +
+              target.query_value({"pid", "select pg_catalog.pg_backend_pid()"}));
+    EXPECT_TRUE(test::error_of([&] { make_foreign_keys_early(target, all); }).retryable())
+        << "a lost session is the stream's to mend";
+}
+
 TEST_F(ForeignKeysTest, NoteAnOrphanAndGoOn) {
     on_both(kTables);
     on_source(kKeys);

@@ -126,6 +126,9 @@ TEST_F(KeyQueueTest, TwoThatWouldWaitForEachOtherComeOneAfterTheOther) {
     EXPECT_TRUE(two(key(plan, "a", 1, oid(0)), key(plan, "b", 2, oid(0)))) << "to one table";
     EXPECT_FALSE(two(key(plan, "a", 0, oid(1)), key(plan, "b", 1, oid(0)))) << "to each other";
     EXPECT_FALSE(two(key_of_root(), key(plan, "b", 2, oid(1)))) << "a table and its leaf";
+    EXPECT_FALSE(two(key(plan, "a", 1, oid(0)), key(plan, "b", 0, oid(3))))
+        << "of the other's table";
+    EXPECT_FALSE(two(key_of_root(), key(plan, "b", 1, oid(0)))) << "to a partitioned table's other";
     EXPECT_TRUE(two(key(plan, "self", 1, oid(1)), key(plan, "b", 2, oid(0))));
 }
 
