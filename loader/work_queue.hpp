@@ -169,6 +169,7 @@ class WorkQueue {
     std::optional<Work> next_copy(StreamState& stream);
     std::optional<Work> next_filler();
     bool has_build(const TableState& table) const;
+    int idle_for_build() const;
     int helpers_wanted(const snapshot::IndexInfo& index) const;
     std::optional<Work> next_build(double more_than);
     std::optional<Work> next_root();

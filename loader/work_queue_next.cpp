@@ -116,6 +116,16 @@ int WorkQueue::helpers_wanted(const snapshot::IndexInfo& index) const {
     return static_cast<int>(kDearer * index_cost(index.bytes) / share);
 }
 
+/// Idle streams that a build may count as its own: those that can begin beside it count, too.
+int WorkQueue::idle_for_build() const {
+    const int idle = static_cast<int>(streams_.size()) - busy_;
+    int builds = 1;
+    for (const auto& table : tables_) {
+        if (table.copied()) builds += static_cast<int>(table.indexes.size());
+    }
+    return (idle + builds - 1) / builds;
+}
+
 std::optional<Work> WorkQueue::next_build(double more_than) {
     // First among equals: what foreign keys wait for, then leaves of a partitioned table, whose
     // statistics wait for all of them.
@@ -208,7 +218,7 @@ std::optional<Work> WorkQueue::take(int stream_number) {
             if (work->spooled) ++loads_in_hand_;
             work->leaves_source = work->spooled || (!work->reads_source() && all_claimed());
             ++busy_;
-            work->idle_streams = static_cast<int>(streams_.size()) - busy_;
+            work->idle_streams = idle_for_build();
             return work;
         }
         const bool others_build = std::any_of(tables_.begin(), tables_.end(), [](const auto& t) {

@@ -290,7 +290,7 @@ TEST(WorkQueue, TellsAnIndexBuildHowManyStreamsAreIdle) {
     loaded.tables = {{0, 0}};
     WorkQueue queue(plan, loaded, {}, streams(4));
     queue.done(0, *queue.take(0));  // release
-    EXPECT_EQ(queue.take(0)->idle_streams, 3);
+    EXPECT_EQ(queue.take(0)->idle_streams, 2) << "of three, because another can begin beside it";
     queue.done(1, *queue.take(1));
     EXPECT_EQ(queue.take(1)->idle_streams, 2);
 }
