@@ -88,7 +88,7 @@ void claim_import(RunContext& run, const ExportPlan& exported) {
     }
     std::optional<std::vector<Hazard>> hazards;
     if (run.phase < Phase::copied) {
-        hazards = check_hazards(run, exported, run.phase == Phase::created);
+        hazards = check_hazards(run, exported, nothing_made(run));
     }
     if (!record) insert_import(run, exported);
     run.capture = exported.note.capture;

@@ -95,6 +95,11 @@ std::string host_name() {
     return host.data();
 }
 
+bool nothing_made(RunContext& run) {
+    if (run.phase == Phase::created) return true;
+    return run.phase == Phase::schema && !run.journal.steps().contains("schema");
+}
+
 std::string runner() { return fmt::format("{} on {}", ::getpid(), host_name()); }
 
 void claim_job(RunContext& run) {
@@ -107,10 +112,9 @@ void claim_job(RunContext& run) {
         run.phase = record->phase;
         run.resumed = true;
     }
-    // Until the schema is begun, nothing in the target is ours.
     std::optional<std::vector<Hazard>> hazards;
     if (run.phase < Phase::copied) {
-        hazards = check_hazards(run, source, run.phase == Phase::created);
+        hazards = check_hazards(run, source, nothing_made(run));
     }
     if (!record) insert_job(run);
     run.cut_over = record && record->cut_over;

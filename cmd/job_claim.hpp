@@ -24,6 +24,9 @@ void claim_live_job(RunContext& run, bool allow_cut_over = false);
 /// The same for an import, which needs no source.
 void claim_import(RunContext& run, const snapshot::ExportPlan& exported);
 
+/// Whether all that stands in the target is somebody else's: a job's schema is not begun.
+bool nothing_made(RunContext& run);
+
 /// The process, for whoever asks who runs the job.
 std::string runner();
 

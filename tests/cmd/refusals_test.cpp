@@ -2,6 +2,7 @@
 // message with a hint, an untouched target; and when the cause is gone, the job goes through.
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <nlohmann/json.hpp>
 
 #include "tests/cmd/haul_steps.hpp"
@@ -103,6 +104,19 @@ TEST_F(Refusals, NameWhatStandsInATargetThatIsNotEmpty) {
         pair.target_sql(unmake);
         EXPECT_TRUE(untouched(pair));
     }
+    EXPECT_TRUE(exited(run(pair), 0));
+    EXPECT_TRUE(equal(pair, true));
+}
+
+TEST_F(Refusals, LeaveAloneWhatCameIntoTheTargetBeforeAnInterruptedRunMadeItsSchema) {
+    const auto pair = fresh_pair(kTables);
+    EXPECT_EQ(run(pair, {}, {{"PGHAUL_FAILPOINTS", "plan_recorded=kill"}}).signal, SIGKILL);
+    pair.target_sql("create table good (a text); insert into good values ('not ours');");
+    for (int time = 0; time < 2; ++time) {
+        EXPECT_TRUE(refused(run(pair), 3, {"not empty", "public.good"}));
+        EXPECT_EQ(pair.target_sql("select a from good;"), "not ours");
+    }
+    pair.target_sql("drop table good;");
     EXPECT_TRUE(exited(run(pair), 0));
     EXPECT_TRUE(equal(pair, true));
 }
