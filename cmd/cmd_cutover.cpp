@@ -60,7 +60,10 @@ class Cutover {
         auto source = run_.open_source("cutover");
         if (run_.site) delta::lift_fence(source, *run_.site, run_.interrupt);
         run_.journal.mark_cutover(std::nullopt);
-        if (fenced) {
+        if (run_.options.json) {
+            const nlohmann::json all = {{"job", run_.options.job}, {"fence_lifted", fenced}};
+            fmt::print("{}\n", all.dump(2));
+        } else if (fenced) {
             fmt::print(
                 "the fence is lifted: the source {} takes writes again\n"
                 "rows that were written to the target since the cutover stay there\n",

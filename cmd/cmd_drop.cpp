@@ -2,7 +2,10 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "cmd/commands.hpp"
 #include "cmd/export_image.hpp"
@@ -22,6 +25,28 @@ namespace {
 using io::Connection;
 using io::Error;
 using io::ExitCode;
+
+/// What was done: line by line as it happens, or as JSON at the end.
+class Report {
+  public:
+    explicit Report(bool json) : json_(json) {}
+
+    template <typename... Args>
+    void add(fmt::format_string<Args...> form, Args&&... args) {
+        auto line = fmt::format(form, std::forward<Args>(args)...);
+        if (!json_) fmt::print("{}\n", line);
+        lines_.push_back(std::move(line));
+    }
+    void end(const std::string& job) const {
+        if (!json_) return;
+        const nlohmann::json all = {{"job", job}, {"done", lines_}};
+        fmt::print("{}\n", all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+    }
+
+  private:
+    bool json_;
+    std::vector<std::string> lines_;
+};
 
 /// With the target gone there is no lock to hold: a run that is under way shows by its sessions.
 void refuse_while_running(Connection& source, const std::string& job) {
@@ -74,16 +99,17 @@ bool belongs_to_another(Connection& source, const Options& options,
     return true;
 }
 
-void drop_on_source(Connection& source, const std::string& meant, const io::Interrupt& interrupt) {
+void drop_on_source(Connection& source, const std::string& meant, const io::Interrupt& interrupt,
+                    Report& report) {
     const auto removed = delta::remove_all(source, meant, interrupt);
     if (removed.triggers == 0 && removed.objects == 0) {
-        fmt::print("nothing of job {} on the source {}\n", meant, source.server_name());
+        report.add("nothing of job {} on the source {}", meant, source.server_name());
         return;
     }
-    fmt::print("removed {} triggers and {} tables and functions of job {} from the source {}{}\n",
+    report.add("removed {} triggers and {} tables and functions of job {} from the source {}{}",
                removed.triggers, removed.objects, meant, source.server_name(),
                removed.schema ? ", and schema pghaul" : "");
-    if (removed.fence) fmt::print("the fence is gone: the source takes writes again\n");
+    if (removed.fence) report.add("the fence is gone: the source takes writes again");
 }
 
 bool is_switched_off(const snapshot::JobRecord& record) {
@@ -93,7 +119,7 @@ bool is_switched_off(const snapshot::JobRecord& record) {
 /// Catch-up has switched triggers off and taken foreign keys away; cutover would have undone that.
 void restore_target(const Options& options, snapshot::Journal& journal,
                     const snapshot::JobRecord& record, Connection& source,
-                    const io::Interrupt& interrupt, io::RunProgress& progress) {
+                    const io::Interrupt& interrupt, io::RunProgress& progress, Report& report) {
     if (!is_switched_off(record)) return;
     progress.begin_step("foreign keys");
     constexpr int kStreams = 2;
@@ -109,13 +135,13 @@ void restore_target(const Options& options, snapshot::Journal& journal,
     for (const auto& problem : journal.problems()) {
         spdlog::warn("{}: {}", problem.subject, problem.message);
     }
-    fmt::print("triggers and foreign keys of the target are as on the source again\n");
+    report.add("triggers and foreign keys of the target are as on the source again");
 }
 
 void drop_spools(const Options& options, snapshot::Journal& journal,
-                 const snapshot::JobRecord& record) {
+                 const snapshot::JobRecord& record, Report& report) {
     const auto spools = forget_spools(journal, options, record.job_id);
-    for (const auto& folder : spools.removed) fmt::print("removed the files in {}\n", folder);
+    for (const auto& folder : spools.removed) report.add("removed the files in {}", folder);
     for (const auto& left : spools.elsewhere) {
         const loader::SpoolFolder folder(left.base, record.job_id);
         spdlog::warn(
@@ -125,45 +151,50 @@ void drop_spools(const Options& options, snapshot::Journal& journal,
     }
 }
 
-void drop_from_source_alone(const Options& options, const io::Interrupt& interrupt) {
+/// Returns the job that was meant.
+std::string drop_from_source_alone(const Options& options, const io::Interrupt& interrupt,
+                                   Report& report) {
     auto source = open(options.source, interrupt);
     const auto job = job_on_source(source, options.job);
     refuse_while_running(source, job);
-    drop_on_source(source, job, interrupt);
-    fmt::print("copied data stays; the target was not named, so its journal stays too\n");
+    drop_on_source(source, job, interrupt, report);
+    report.add("copied data stays; the target was not named, so its journal stays too");
+    return job;
 }
 
-void drop_from_target(Options options, const io::Interrupt& interrupt, io::RunProgress& progress) {
+/// Returns the job that was meant.
+std::string drop_from_target(Options options, const io::Interrupt& interrupt,
+                             io::RunProgress& progress, Report& report) {
     const bool named = !options.job.empty();
     auto journal = open_journal(options, interrupt);
     journal.lock();  // a run in progress keeps what it needs
     const auto record = journal.find();
     if (!options.source.empty()) {
         auto source = open(options.source, interrupt);
-        if (record) restore_target(options, journal, *record, source, interrupt, progress);
+        if (record) restore_target(options, journal, *record, source, interrupt, progress, report);
         progress.begin_step("capture");
         if (!belongs_to_another(source, options, record)) {
             snapshot::end_leftover_sessions(source, options.job, interrupt);
-            drop_on_source(source, options.job, interrupt);
+            drop_on_source(source, options.job, interrupt, report);
         }
     }
     if (!record && journal.exists() && journal.jobs().empty()) {
         // Left by a drop or a run that died between the schema and its only job.
         journal.remove();
-        fmt::print("removed an empty journal from {}\n", journal.connection().server_name());
-        return;
+        report.add("removed an empty journal from {}", journal.connection().server_name());
+        return options.job;
     }
     if (!record) {
-        fmt::print("nothing of {} in {}\n", named ? "job " + options.job : "pghaul",
+        report.add("nothing of {} in {}", named ? "job " + options.job : "pghaul",
                    journal.connection().server_name());
-        return;
+        return options.job;
     }
-    drop_spools(options, journal, *record);
+    drop_spools(options, journal, *record, report);
     progress.begin_step("journal");
     // The journal last: a drop that was cut short finds its job again.
     journal.remove();
     const bool schema_left = journal.exists();
-    fmt::print("removed the journal of job {} (phase {}) from {}{}\n", options.job,
+    report.add("removed the journal of job {} (phase {}) from {}{}", options.job,
                snapshot::name_of(record->phase), journal.connection().server_name(),
                schema_left ? "; schema pghaul stays for other jobs" : ", and schema pghaul");
     if (record->capture && options.source.empty()) {
@@ -179,7 +210,8 @@ void drop_from_target(Options options, const io::Interrupt& interrupt, io::RunPr
                 "HINT: alter table … enable trigger …; add the foreign keys");
         }
     }
-    fmt::print("copied data stays\n");
+    report.add("copied data stays");
+    return options.job;
 }
 
 }  // namespace
@@ -188,11 +220,10 @@ io::ExitCode run_drop(const Options& options, io::Interrupt& interrupt) {
     io::RunProgress progress;
     in_session(options, interrupt, progress, options.job,
                "what is removed is removed; drop again for the rest", [&] {
-                   if (options.target.empty()) {
-                       drop_from_source_alone(options, interrupt);
-                   } else {
-                       drop_from_target(options, interrupt, progress);
-                   }
+                   Report report(options.json);
+                   report.end(options.target.empty()
+                                  ? drop_from_source_alone(options, interrupt, report)
+                                  : drop_from_target(options, interrupt, progress, report));
                });
     return io::ExitCode::done;
 }

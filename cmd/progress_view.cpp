@@ -36,6 +36,16 @@ std::string cut(std::string text, std::size_t width) {
     return text.substr(0, end);
 }
 
+/// As the text format of Prometheus writes the value of a label.
+std::string label(const std::string& value) {
+    std::string escaped;
+    for (const char c : value) {
+        if (c == '\\' || c == '"') escaped += '\\';
+        escaped += c == '\n' ? std::string("\\n") : std::string(1, c);
+    }
+    return escaped;
+}
+
 }  // namespace
 
 ProgressView::ProgressView(const Options& options, const io::RunProgress& progress,
@@ -252,7 +262,7 @@ void ProgressView::write_metrics(const Sample& sample) const {
         if (!limits.empty()) file << "# TYPE pghaul_limit_ratio gauge\n";
         for (const auto& [what, share] : limits) {
             file << fmt::format("pghaul_limit_ratio{{job=\"{}\",what=\"{}\"}} {}\n", options_.job,
-                                what, share);
+                                label(what), share);
         }
     }
     // Readers see the old file or the new one, never a part.

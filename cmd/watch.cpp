@@ -69,7 +69,7 @@ Limits::Sessions Watch::activity(const std::optional<io::ConnInfo>& server,
     connection->answer_within(kLookAnswer);
     const auto rows = connection->query(snapshot::kActivity, {"pghaul/" + job_ + "/"});
     for (int row = 0; row < rows.rows(); ++row) {
-        sessions.emplace(rows.string(row, 0), rows.string(row, 1));
+        sessions.emplace(rows.string(row, 0), printable(rows.string(row, 1)));
     }
     return sessions;
 }

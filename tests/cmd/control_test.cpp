@@ -4,9 +4,11 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <regex>
 #include <set>
 #include <sstream>
 
+#include "io/temp_dir.hpp"
 #include "tests/cmd/haul_steps.hpp"
 #include "tests/support/shared_servers.hpp"
 #include "tests/support/silent_listener.hpp"
@@ -189,9 +191,17 @@ TEST_F(Control, ATimeWindowEndsBetweenChunksAndTheNextRunGoesOn) {
 TEST_F(Control, JsonProgressAndResultsCanBeParsed) {
     const auto pair = gated_pair();
     Gate gate(pair);
-    ChildProcess child(run_argv(pair, {in_chunks(), "--progress", "json", "--json"}));
+    const io::TempDir files;
+    const auto metrics = files.path("pghaul.prom");
+    ChildProcess child(
+        run_argv(pair, {in_chunks(), "--progress", "json", "--json", "--metrics-file", metrics}));
     // Its lines come every ten seconds; the gate holds the run until the first one is there.
     ASSERT_TRUE(child.wait_for_output("\"fraction\"", 30s));
+    EXPECT_TRUE(eventually([&] {
+        std::ifstream file(metrics);
+        const std::string text(std::istreambuf_iterator<char>(file), {});
+        return text.find("\",what=\"target waits for Lock:advisory\"} ") != text.npos;
+    }));
     gate.open();
     const auto result = child.wait(60s);
     ASSERT_TRUE(result.has_value());
@@ -214,10 +224,23 @@ TEST_F(Control, JsonProgressAndResultsCanBeParsed) {
     EXPECT_TRUE(limits.contains("target waits for Lock:advisory")) << "the gate";
     const auto said = json::parse(result->out);
     EXPECT_EQ(said.at("rows"), 20000);
+    std::ifstream file(metrics);
+    const std::regex form(
+        R"((# TYPE pghaul_[a-z_]+ (counter|gauge))|(pghaul_[a-z_]+\{job="\w+"(,what="[^"]+")?\} [0-9.e+-]+))");
+    bool all_rows = false;
+    for (std::string line; std::getline(file, line);) {
+        EXPECT_TRUE(std::regex_match(line, form)) << line;
+        all_rows =
+            all_rows || (line.starts_with("pghaul_copied_rows_total{") && line.ends_with(" 20000"));
+    }
+    EXPECT_TRUE(all_rows);
     EXPECT_EQ(said.at("was_done_already"), false);
     EXPECT_TRUE(said.at("problems").empty());
     const auto plan = pghaul({"plan", "--json", "--source", pair.source, "--target", pair.target});
     EXPECT_EQ(json::parse(plan.out).at("tables").at(0).at("table"), "gated");
+    const auto dropped = pghaul({"drop", "--json", "--target", pair.target});
+    EXPECT_EQ(json::parse(dropped.out).at("job"), pair.name);
+    EXPECT_TRUE(holds(json::parse(dropped.out).at("done").dump(), "removed the journal"));
 }
 
 TEST_F(Control, TheConfigurationFileGivesWhatTheCommandLineLeavesOut) {

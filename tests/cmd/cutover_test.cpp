@@ -88,7 +88,9 @@ TEST_P(Cutover, CanBeUndoneAndDoneAgain) {
     ASSERT_TRUE(exited(run_live(pair), 0));
     ASSERT_TRUE(exited(cut_over(pair), 0));
     EXPECT_TRUE(refused(follow(pair), 3, {"is cut over"}));
-    ASSERT_TRUE(exited(cut_over(pair, {"--undo"}), 0));
+    const auto undone = cut_over(pair, {"--undo", "--json"});
+    ASSERT_TRUE(exited(undone, 0));
+    EXPECT_TRUE(holds(undone.out, "\"fence_lifted\": true"));
     pair.source_sql("insert into plain values (1000, 'after'); delete from child where id = 1;");
     EXPECT_TRUE(exited(follow(pair), 0));
     EXPECT_TRUE(same_rows(pair));
