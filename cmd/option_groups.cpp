@@ -19,9 +19,10 @@ void add_folder(CLI::App& app, Options& options, const char* help) {
 }
 
 void add_chunk_size(CLI::App& app, RawOptions& raw) {
-    app.add_option(
-           "--chunk-size", raw.chunk_size,
-           "cut tables larger than this; auto: a 192nd of all tables' bytes, but 16MB to 256MB")
+    app.add_option("--chunk-size", raw.chunk_size,
+                   "cut tables larger than this, and what is more than a stream's share of all "
+                   "(from 64MB on); "
+                   "auto: a 192nd of all tables' bytes, but 16MB to 256MB")
         ->type_name("BYTES")
         ->capture_default_str()
         ->group("Copy");
@@ -64,8 +65,10 @@ void add_owners(CLI::App& app, Options& options) {
 void add_common(CLI::App& app, Options& options, RawOptions& raw, Server source, Server target) {
     add_server(app, "--source", options.source, "the database to copy from", source);
     add_server(app, "--target", options.target, "the database to copy to", target);
-    app.add_option("--job", options.job,
-                   "name of the job (default: the source database's name); letters, digits, _ . -")
+    app.add_option(
+           "--job", options.job,
+           "name of the job (default: the source database's name; without --source the target's "
+           "only job, or the export's); letters, digits, _ . -")
         ->type_name("NAME")
         ->group("Servers");
     app.add_option("--config", raw.config, "read options from a TOML file; same names, without --")
@@ -125,8 +128,9 @@ void add_copy(CLI::App& app, Options& options, RawOptions& raw) {
         ->check(CLI::IsMember({"auto", "binary", "text"}))
         ->capture_default_str()
         ->group("Copy");
-    app.add_option("--freeze", raw.freeze,
-                   "auto: rows of tables that one stream loads need no vacuum later")
+    app.add_option(
+           "--freeze", raw.freeze,
+           "auto: rows of tables above 1MB that are loaded as one chunk need no vacuum later")
         ->check(CLI::IsMember({"auto", "never"}))
         ->capture_default_str()
         ->group("Copy");
@@ -210,7 +214,7 @@ void add_run(CLI::App& app, Options& options, RawOptions& raw) {
 
 void add_spool_dir(CLI::App& app, Options& options, const char* group) {
     app.add_option("--spool-dir", options.spool_dir,
-                   "where the folder of these files is made (default: $TMPDIR or /var/tmp)")
+                   "where the folder of the spool's files is made (default: $TMPDIR or /var/tmp)")
         ->type_name("DIR")
         ->group(group);
 }

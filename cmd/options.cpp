@@ -24,7 +24,7 @@ using io::Error;
 using io::ExitCode;
 
 constexpr const char* kDescription =
-    "pghaul moves a PostgreSQL database to another server: any version, any platform.\n"
+    "pghaul moves a PostgreSQL database to another server: any version from 10 on, any platform.\n"
     "One consistent image is copied over many streams in small transactions; a run that was\n"
     "stopped or killed goes on where it was.";
 
@@ -33,8 +33,9 @@ constexpr const char* kFooter =
     "name;\n"
     "PG* variables, .pgpass and service files work. Keep passwords in .pgpass, not in arguments.\n"
     "\n"
-    "Exit codes: 0 done, 1 failed, 2 usage, 3 plan says no-go, 4 verify found differences,\n"
-    "75 stopped early, run again (time window, signal, another run holds the job, server not\n"
+    "Exit codes: 0 done, 1 failed, 2 usage, 3 no-go (something must be put right first; plan says\n"
+    "what), 4 run or verify found differences, 75 stopped early, run again (time window, signal, "
+    "another run holds the job, server not\n"
     "reachable).\n"
     "\n"
     "Example:\n"

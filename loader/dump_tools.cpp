@@ -192,7 +192,7 @@ DumpTools pick_dump_tools(const std::vector<DumpTools>& found, int source_major,
         throw io::Error("needs pg_dump and pg_restore of version " + std::to_string(source_major) +
                         " or newer, " + describe(found))
             .hint("install the package postgresql-client-" + best_major + " (or postgresql" +
-                  best_major + "), or make the schema yourself and use --schema-mode exists")
+                  best_major + ")")
             .exit_code(io::ExitCode::no_go);
     }
     return *best;

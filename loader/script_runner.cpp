@@ -41,8 +41,7 @@ std::string hint_for(const io::Error& error, std::string_view title, bool whole_
         return "create that extension on the target as a superuser; it is then left as it is";
     }
     if (is_one_of(state, {"42P07", "42710", "42723", "42P06", "42701"})) {
-        return "the target holds such an object already: use an empty database, or --schema-mode "
-               "exists if the whole schema is there";
+        return "the target holds such an object already: give an empty database";
     }
     if (state == "42501") {
         return "connect to the target as a role that may do this and that is a member of the "
@@ -54,7 +53,7 @@ std::string hint_for(const io::Error& error, std::string_view title, bool whole_
     }
     const bool default_tablespace = state == "22023" && says("default_tablespace");
     if (default_tablespace || (state == "42704" && says("tablespace "))) {
-        return "create that tablespace on the target or use --no-tablespaces";
+        return "create that tablespace on the target";
     }
     if (!whole_database && is_one_of(state, {"42704", "42P01", "42883", "3F000"})) {
         return "the selection leaves out something that this needs: make that on the target "
@@ -63,12 +62,11 @@ std::string hint_for(const io::Error& error, std::string_view title, bool whole_
     // The message may be in the server's own language.
     if (state == "42704") {
         return "if it is a role, create it first (pg_dumpall --roles-only) or use --no-owner "
-               "--no-privileges; if it is a tablespace, use --no-tablespaces; else the target's "
-               "version lacks it";
+               "--no-privileges; if it is a tablespace, create it there; else the target's version "
+               "lacks it";
     }
     if (is_one_of(state, {"42601", "0A000", "42883"})) {
-        return "the target's version doesn't know this; change it on the source, or make the "
-               "schema yourself and use --schema-mode exists";
+        return "the target's version doesn't know this; change it on the source";
     }
     return error.hint();
 }
