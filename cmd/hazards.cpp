@@ -92,6 +92,7 @@ ServerFacts check_source(Connection& source, const io::Interrupt& interrupt) {
 snapshot::SourceNeeds needs_of(Connection& source, const std::vector<snapshot::Oid>& chosen) {
     snapshot::SourceNeeds needs;
     needs.roles = first_column(source.query(kRolesUsed));
+    needs.owners = first_column(source.query(kOwners));
     needs.extensions = first_column(source.query(kExtensionsUsed));
     needs.tablespaces = first_column(source.query(kTablespacesUsed));
     needs.collation = source.query_value(kCollation);

@@ -151,6 +151,44 @@ inline constexpr io::Query kRolesUsed{"roles_used", R"sql(
      order by 1
 )sql"};
 
+/// Rows: roles that own something in this database which does not belong to an extension.
+inline constexpr io::Query kOwners{"owners", R"sql(
+    with owned as (
+        select d.classid as catalog, d.objid as object, d.refobjid as owner
+          from pg_catalog.pg_shdepend as d
+         where d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass
+           and d.deptype = 'o'
+           and d.dbid = (select oid
+                           from pg_catalog.pg_database
+                          where datname = pg_catalog.current_database())
+         union all
+        select c.tableoid, c.oid, c.relowner
+          from pg_catalog.pg_class as c
+          join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+         where n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast', 'pghaul')
+           and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+    )
+    select distinct r.rolname
+      from owned as o
+      join pg_catalog.pg_roles as r on r.oid = o.owner
+     where not exists (
+         select 1
+           from pg_catalog.pg_depend as e
+          where e.classid = o.catalog
+            and e.objid = o.object
+            and e.deptype = 'e')
+     order by 1
+)sql"};
+
+/// $1 names. Rows: roles that the current one may not act for.
+inline constexpr io::Query kRolesOfOthers{"roles_of_others", R"sql(
+    select r.rolname
+      from pg_catalog.pg_roles as r
+     where r.rolname = any($1::pg_catalog.text[])
+       and not pg_catalog.pg_has_role(r.oid, 'member')
+     order by 1
+)sql"};
+
 /// $1 names. Rows: those that are no role here.
 inline constexpr io::Query kMissingRoles{"missing_roles", R"sql(
     select u.name
@@ -216,7 +254,7 @@ inline constexpr std::array kHazardQueries = {
     kTakeMarker,      kDatabaseIdentity,   kServerProcess, kUserObjects,    kExisting,
     kNamesOf,         kRolesUsed,          kMissingRoles,  kExtensionsUsed, kMissingExtensions,
     kTablespacesUsed, kMissingTablespaces, kTargetFacts,   kCollation,      kUnreadableObjects,
-    kTablesOfOthers,  kKnowsCompression,
+    kTablesOfOthers,  kKnowsCompression,   kOwners,        kRolesOfOthers,
 };
 
 }  // namespace pghaul::cmd

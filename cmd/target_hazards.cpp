@@ -44,6 +44,14 @@ void look_for_roles(Connection& target, const SourceNeeds& needs, const Options&
                     std::vector<Hazard>& hazards) {
     if (options.no_owner && options.no_privileges) return;
     const auto missing = missing_on(target, kMissingRoles, needs.roles);
+    const auto others = missing_on(target, kRolesOfOthers, needs.owners);
+    if (!options.no_owner && !others.empty()) {
+        hazards.push_back({Weight::warning,
+                           "objects can't be made on the target for their owners, as whose member "
+                           "it is not connected: " +
+                               listed(others),
+                           "grant these roles there to the one that connects, or use --no-owner"});
+    }
     if (missing.empty()) return;
     // With a choice of tables some of these roles may not be needed; pg_restore will tell.
     hazards.push_back(

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <future>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -25,6 +26,17 @@ constexpr std::size_t kWorthSeveral = 64;
 constexpr int kFailures = 2;
 /// A part that waits for a later one would wait for ever, since that one commits after it.
 constexpr const char* kLockSoon = "set local lock_timeout to '10s';\n";
+
+/// $1 owner of schema public on the source. Column: nobody can or may make him its owner here.
+constexpr io::Query kPublicStays{"public_stays", R"sql(
+    select not exists (
+        select 1
+          from pg_catalog.pg_roles as o, pg_catalog.pg_roles as me
+         where o.rolname = $1
+           and me.rolname = current_user
+           and (me.rolsuper or not o.rolsuper or pg_catalog.pg_has_role(o.oid, 'member')))
+)sql"};
+constexpr std::string_view kPublic = "SCHEMA - public ";
 
 bool is_one_of(std::string_view value, std::initializer_list<std::string_view> values) {
     return std::find(values.begin(), values.end(), value) != values.end();
@@ -85,6 +97,7 @@ class ScriptRunner {
 
     void run(const SchemaScript& script) {
         apply(main_, script.settings);
+        look_at_public(script);
         const auto skipped = static_cast<std::size_t>(restore_.entries_done);
         if (skipped == 0) drop(script.drops);
         const auto beside = side_by_side_from(script);
@@ -111,6 +124,29 @@ class ScriptRunner {
 
     bool several() const { return restore_.sessions > 1 && failures_ < kFailures; }
 
+    /// Every database has a schema public. In those of versions before 15 it is a superuser's,
+    /// unless somebody has changed it: nothing that a mere owner of the target could hand over, or
+    /// would have to.
+    void look_at_public(const SchemaScript& script) {
+        for (std::size_t i = 0; i < script.entries.size(); ++i) {
+            const auto& title = script.entries[i].title;
+            if (!title.starts_with(kPublic)) continue;
+            const auto owner = title.substr(kPublic.size());
+            if (!main_.connection().query_row(kPublicStays, {owner}).boolean(0, 0)) return;
+            spdlog::info(
+                "schema public stays with its owner on the target: on the source it is {}'s",
+                owner);
+            left_out_ = i;
+            return;
+        }
+    }
+
+    std::string sql_of(const SchemaScript& script, std::size_t entry,
+                       const ScriptSession& session) const {
+        if (entry == left_out_) return {};
+        return session.known(script.entries[entry].settings) + script.entries[entry].sql;
+    }
+
     /// Each session makes its part in a transaction of its own. These commit one after the other,
     /// so that what is made is always the beginning of the script, as the mark says.
     /// Returns where to go on: the end of what is made.
@@ -124,9 +160,10 @@ class ScriptRunner {
             for (std::size_t i = 0; i < parts.size(); ++i) {
                 auto& session = i == 0 ? main_ : *others_[i - 1];
                 transactions.push_back(std::make_unique<io::Transaction>(session.connection()));
-                working.push_back(std::async(std::launch::async, [&script, &session, &parts, i] {
-                    session.execute("schema", kLockSoon + sql_of(script, parts[i], session));
-                }));
+                working.push_back(
+                    std::async(std::launch::async, [this, &script, &session, &parts, i] {
+                        session.execute("schema", kLockSoon + sql_of(script, parts[i], session));
+                    }));
             }
             for (std::size_t i = 0; i < parts.size(); ++i) {
                 working[i].get();
@@ -157,11 +194,11 @@ class ScriptRunner {
         }
     }
 
-    static std::string sql_of(const SchemaScript& script, ScriptPart part,
-                              const ScriptSession& session) {
+    std::string sql_of(const SchemaScript& script, ScriptPart part,
+                       const ScriptSession& session) const {
         std::string sql = session.known(settings_at(script, part.begin));
         for (std::size_t i = part.begin; i < part.end; ++i) {
-            sql += session.known(script.entries[i].settings) + script.entries[i].sql;
+            sql += sql_of(script, i, session);
         }
         return sql;
     }
@@ -187,12 +224,11 @@ class ScriptRunner {
         io::Transaction transaction(main_.connection());
         apply(main_, settings_at(script, part.begin));
         for (std::size_t i = part.begin; i < part.end; ++i) {
-            const auto& entry = script.entries[i];
+            const auto& title = script.entries[i].title;
             try {
-                main_.execute("schema", main_.known(entry.settings) + entry.sql);
+                main_.execute("schema", sql_of(script, i, main_));
             } catch (io::Error& error) {
-                error.hint(hint_for(error, entry.title, whole_database_))
-                    .context("schema, " + entry.title);
+                error.hint(hint_for(error, title, whole_database_)).context("schema, " + title);
                 throw;
             }
         }
@@ -243,6 +279,7 @@ class ScriptRunner {
     ScriptSession main_;
     std::vector<std::unique_ptr<ScriptSession>> others_;
     int failures_ = 0;
+    std::optional<std::size_t> left_out_;
 };
 
 }  // namespace

@@ -132,6 +132,7 @@ std::string to_json(const ExportPlan& plan) {
                  {"source_major", plan.source_major},
                  {"dump_major", plan.dump_major},
                  {"roles", plan.needs.roles},
+                 {"owners", plan.needs.owners},
                  {"extensions", plan.needs.extensions},
                  {"tablespaces", plan.needs.tablespaces},
                  {"collation", plan.needs.collation},
@@ -150,6 +151,7 @@ ExportPlan export_plan_from_json(const std::string& text) {
         plan.source_major = content.at("source_major");
         plan.dump_major = content.at("dump_major");
         plan.needs.roles = content.at("roles").get<std::vector<std::string>>();
+        plan.needs.owners = content.value("owners", plan.needs.owners);
         plan.needs.extensions = content.at("extensions").get<std::vector<std::string>>();
         plan.needs.tablespaces = content.at("tablespaces").get<std::vector<std::string>>();
         plan.needs.collation = content.at("collation");

@@ -50,6 +50,8 @@ struct JobNote {
 /// What a target must have before the schema can be made there.
 struct SourceNeeds {
     std::vector<std::string> roles;
+    /// Those that own something.
+    std::vector<std::string> owners;
     std::vector<std::string> extensions;
     std::vector<std::string> tablespaces;
     std::string collation;

@@ -196,6 +196,43 @@ TEST_F(Refusals, SayThatTheRoleMayNotCreateInTheTarget) {
     EXPECT_TRUE(untouched(pair));
 }
 
+TEST_F(Refusals, NameTheOwnersThatTheTargetsRoleMayNotActFor) {
+    on_both_servers("create role limited login;");
+    on_both_servers("create role stranger;");
+    auto pair = fresh_pair(std::string(kTables) +
+                               "alter table good owner to stranger;"
+                               "alter table \"Clo.sed\" owner to limited;",
+                           "", "owner limited");
+    pair.target = target_server().conninfo(pair.name, "limited");
+    const auto plan = pghaul({"plan", "--source", pair.source, "--target", pair.target});
+    EXPECT_TRUE(exited(plan, 0));
+    EXPECT_TRUE(holds(plan.out, "it is not connected: stranger\n"));
+    EXPECT_TRUE(refused(run(pair), 1, {"stranger", "member of the owners' roles"}));
+    EXPECT_TRUE(exited(run(pair, {"--no-owner"}), 3)) << "a job keeps its choices";
+    EXPECT_TRUE(exited(drop(pair), 0));
+    pair.target_sql("drop table if exists good, \"Clo.sed\";");
+    EXPECT_TRUE(exited(run(pair, {"--no-owner"}), 0));
+}
+
+TEST_F(Refusals, DoNotAskForASuperuserWhereSchemaPublicIsOne) {
+    on_both_servers("create role limited login;");
+    auto pair = fresh_pair(std::string(kTables) +
+                               "alter table good owner to limited;"
+                               "alter table \"Clo.sed\" owner to limited;"
+                               "alter schema public owner to postgres;"
+                               "grant all on schema public to public;",
+                           "", "owner limited");
+    pair.source = source_server().conninfo(pair.name, "limited");
+    pair.target = target_server().conninfo(pair.name, "limited");
+    EXPECT_TRUE(exited(run(pair), 0));
+    const char* owner = "select nspowner::regrole from pg_namespace where nspname = 'public';";
+    EXPECT_EQ(pair.target_sql(owner), "pg_database_owner");
+    EXPECT_TRUE(equal(pair));
+    const auto back = fresh_pair("alter schema public owner to limited;");
+    EXPECT_TRUE(exited(run(back), 0));
+    EXPECT_EQ(back.target_sql(owner), "limited") << "who may hand it over does";
+}
+
 TEST_F(Refusals, NameTheRoleThatTheTargetLacksAndGoOnceItIsThere) {
     const auto pair =
         fresh_pair("create role \"Only .here\"; create role only_granted;" + std::string(kTables) +

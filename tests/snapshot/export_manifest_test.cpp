@@ -95,7 +95,7 @@ TEST(ExportPlan, ReadsWhatItWrites) {
     plan.note = {"job", "id", "host:1/db", "db/5/77", "", true};
     plan.source_major = 10;
     plan.dump_major = 15;
-    plan.needs = {{"owner"}, {"hstore"}, {"fast"}, "C", {{"public", "t"}}};
+    plan.needs = {{"owner", "reader"}, {"owner"}, {"hstore"}, {"fast"}, "C", {{"public", "t"}}};
     plan.snapshots = {"10:20:", "30:40:35"};
     plan.plan.encoding = "LATIN1";
     plan.plan.capture = true;
@@ -109,6 +109,7 @@ TEST(ExportPlan, ReadsWhatItWrites) {
     EXPECT_EQ(after.plan.tables.at(0).chunks.size(), 2U);
     EXPECT_EQ(after.snapshots, plan.snapshots);
     EXPECT_EQ(after.needs.relations.at(0).name, "t");
+    EXPECT_EQ(after.needs.owners, plan.needs.owners);
     EXPECT_EQ(after.plan.encoding, "LATIN1");
     EXPECT_THROW(export_plan_from_json("{}"), io::Error);
 }

@@ -97,8 +97,7 @@ TEST_P(LiveVersions, CarryChangesOn) {
     const Pair pair{name, server(from).conninfo(name, "mover"), server(to).conninfo(name, "mover")};
     pair.source_sql(tables_for(from));
 
-    // Schema public of old servers belongs to a superuser.
-    const Arguments arguments = {"--chunk-size=1MB", "--no-owner", "--no-privileges"};
+    const Arguments arguments = {"--chunk-size=1MB"};
 
     Writers writers(pair.source, writers_for(from));
     writers.await(2);
