@@ -11,9 +11,8 @@
 namespace pghaul::loader {
 namespace {
 
-std::vector<std::string> restore_argv(const DumpTools& tools, const SchemaOptions& options,
-                                      const std::string& section) {
-    std::vector<std::string> argv = {tools.pg_restore, "--section=" + section};
+std::vector<std::string> restore_argv(const DumpTools& tools, const SchemaOptions& options) {
+    std::vector<std::string> argv = {tools.pg_restore};
     if (options.no_owner) argv.emplace_back("--no-owner");
     if (options.no_privileges) argv.emplace_back("--no-privileges");
     if (options.no_tablespaces) argv.emplace_back("--no-tablespaces");
@@ -50,10 +49,13 @@ SchemaScript read_script(const DumpTools& tools, const std::string& archive,
                          const TocFilter& filter, bool clean, const io::Interrupt& interrupt) {
     const io::TempDir files;
     const std::string archive_file = files.write("archive", archive);
-    auto argv = restore_argv(tools, options, section);
+    auto argv = restore_argv(tools, options);
 
+    // Rights count to the section of what stands before them in the archive, but with a list, whose
+    // entries it moves behind all others, pg_restore takes the last section for the first right. So
+    // the section is chosen here alone.
     auto list_argv = argv;
-    list_argv.insert(list_argv.end(), {"--list", archive_file});
+    list_argv.insert(list_argv.end(), {"--section=" + section, "--list", archive_file});
     const auto toc = filter(parse_toc(run_tool(list_argv, {}, interrupt).out));
     if (toc.empty()) return {};
     std::string list;
@@ -116,6 +118,7 @@ void drop_pre_data(const DumpTools& tools, const std::string& archive, const io:
     if (made.entries_done == 0) return;
     const auto those_made = [&](std::vector<TocLine> toc) {
         toc = without_built(std::move(toc), {});
+        order_as_script(toc);
         const auto done = static_cast<std::size_t>(made.entries_done);
         if (!made.finished && toc.size() > done) toc.resize(done);
         return toc;

@@ -1,5 +1,6 @@
 #include "loader/schema_script.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <sstream>
 #include <string_view>
@@ -82,7 +83,25 @@ bool is_of_capture(const TocLine& line) {
     return at != line.title.npos && line.title.find('/', at + 8) != line.title.npos;
 }
 
+bool is_right(std::string_view title) {
+    return title.starts_with("ACL ") || title.starts_with("DEFAULT ACL ");
+}
+
+template <typename Entry>
+void order(std::vector<Entry>& entries) {
+    std::stable_partition(entries.begin(), entries.end(),
+                          [](const Entry& entry) { return !is_right(entry.title); });
+    const auto last_schema = std::find_if(entries.rbegin(), entries.rend(), [](const Entry& entry) {
+        return entry.title.starts_with("SCHEMA - ");
+    });
+    std::stable_partition(last_schema.base(), entries.end(), [](const Entry& entry) {
+        return entry.title.starts_with("ACL - SCHEMA ");
+    });
+}
+
 }  // namespace
+
+void order_as_script(std::vector<TocLine>& toc) { order(toc); }
 
 std::vector<TocLine> parse_toc(const std::string& listing) {
     std::vector<TocLine> toc;
@@ -146,6 +165,7 @@ SchemaScript parse_script(const std::string& script, const std::vector<TocLine>&
             parsed.entries[i + 1].settings = take_trailing_settings(entry.sql);
         }
     }
+    order(parsed.entries);
     return parsed;
 }
 

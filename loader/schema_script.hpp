@@ -28,6 +28,11 @@ std::vector<TocLine> parse_toc(const std::string& listing);
 /// Those come with CREATE EXTENSION, and only the extension's owner may repeat them.
 std::vector<TocLine> without_built(std::vector<TocLine> toc, const std::set<snapshot::Oid>& built);
 
+/// As a script's entries stand, whatever the archive's order: rights come last, as pg_restore has
+/// it, but those on schemas right behind the schemas. What is made there for another owner needs
+/// them.
+void order_as_script(std::vector<TocLine>& toc);
+
 struct ScriptEntry {
     std::string title;
     /// SET statements that stand before it and hold until set anew.

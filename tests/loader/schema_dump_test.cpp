@@ -292,6 +292,32 @@ TEST_F(SchemaDumpTest, CleansWhatAnEarlierAttemptMade) {
     EXPECT_EQ(schema_differences(), "");
 }
 
+TEST_F(SchemaDumpTest, BringsRightsThatTheArchiveBeginsWith) {
+    psql(source_,
+         "grant create on schema public to public; create table t (id int primary key); "
+         "grant select on t to public");
+    const auto archive = dump();
+    pre_data(archive);
+    rest(archive, {});
+    EXPECT_EQ(schema_differences(), "");
+    const char* rights = "select nspacl from pg_namespace where nspname = 'public'";
+    EXPECT_EQ(psql(target_, rights), psql(source_, rights));
+}
+
+TEST_F(SchemaDumpTest, DropsWhatACutOffAttemptHasMadeWhereRightsStandBetween) {
+    psql(source_,
+         "create function f1() returns int language sql as 'select 1'; "
+         "create function f2() returns int language sql as 'select 1'; "
+         "create function f3() returns int language sql as 'select 1'; "
+         "revoke all on function f1() from public; revoke all on function f2() from public;");
+    const auto archive = dump();
+    pre_data(archive);
+    drop_pre_data(tools_, archive, io::ConnInfo::parse(target_), options_, {3, false}, interrupt_);
+    EXPECT_EQ(psql(target_, "select count(*) from pg_proc where proname ~ '^f[123]$'"), "0");
+    pre_data(archive);
+    EXPECT_EQ(schema_differences(), "");
+}
+
 TEST_F(SchemaDumpTest, NamesTheObjectThatExistsAlready) {
     psql(source_, "create schema s; create table s.t()");
     psql(target_, "create schema s; create table s.t()");
