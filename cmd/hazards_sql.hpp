@@ -151,32 +151,36 @@ inline constexpr io::Query kRolesUsed{"roles_used", R"sql(
      order by 1
 )sql"};
 
-/// Rows: roles that own something in this database which does not belong to an extension.
+/// Rows: roles that own tables, functions, types or schemas which belong to no extension.
 inline constexpr io::Query kOwners{"owners", R"sql(
     with owned as (
-        select d.classid as catalog, d.objid as object, d.refobjid as owner
-          from pg_catalog.pg_shdepend as d
-         where d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass
-           and d.deptype = 'o'
-           and d.dbid = (select oid
-                           from pg_catalog.pg_database
-                          where datname = pg_catalog.current_database())
-         union all
-        select c.tableoid, c.oid, c.relowner
+        select c.tableoid as catalog, c.oid as object, c.relowner as owner, c.relnamespace as schema
           from pg_catalog.pg_class as c
-          join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-         where n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast', 'pghaul')
-           and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+         where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+         union all
+        select p.tableoid, p.oid, p.proowner, p.pronamespace
+          from pg_catalog.pg_proc as p
+         union all
+        select t.tableoid, t.oid, t.typowner, t.typnamespace
+          from pg_catalog.pg_type as t
+         where t.typtype in ('d', 'e', 'r')
+         union all
+        select s.tableoid, s.oid, s.nspowner, s.oid
+          from pg_catalog.pg_namespace as s
+         where s.nspname <> 'public'
     )
     select distinct r.rolname
       from owned as o
       join pg_catalog.pg_roles as r on r.oid = o.owner
-     where not exists (
-         select 1
-           from pg_catalog.pg_depend as e
-          where e.classid = o.catalog
-            and e.objid = o.object
-            and e.deptype = 'e')
+      join pg_catalog.pg_namespace as n on n.oid = o.schema
+     where n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast', 'pghaul')
+       and n.nspname !~ '^pg_(temp|toast_temp)_'
+       and not exists (
+           select 1
+             from pg_catalog.pg_depend as e
+            where e.classid = o.catalog
+              and e.objid = o.object
+              and e.deptype = 'e')
      order by 1
 )sql"};
 
@@ -185,7 +189,12 @@ inline constexpr io::Query kRolesOfOthers{"roles_of_others", R"sql(
     select r.rolname
       from pg_catalog.pg_roles as r
      where r.rolname = any($1::pg_catalog.text[])
-       and not pg_catalog.pg_has_role(r.oid, 'member')
+       and not pg_catalog.pg_has_role(
+               r.oid,
+               case when pg_catalog.current_setting('server_version_num')::pg_catalog.int4 >= 160000
+                    then 'set'
+                    else 'member'
+               end)
      order by 1
 )sql"};
 

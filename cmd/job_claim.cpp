@@ -96,7 +96,7 @@ std::string host_name() {
 }
 
 bool nothing_made(RunContext& run) {
-    if (run.phase == Phase::created) return true;
+    if (run.phase <= Phase::captured) return true;
     return run.phase == Phase::schema && !run.journal.steps().contains("schema");
 }
 

@@ -14,6 +14,7 @@ void SourceSchema::stop() noexcept {
     if (!pre_data_.valid()) return;
     stop_->fire();
     pre_data_.wait();
+    pre_data_ = {};
 }
 
 void SourceSchema::begin(const std::string& exported, bool with_sql) {

@@ -83,20 +83,35 @@ bool is_of_capture(const TocLine& line) {
     return at != line.title.npos && line.title.find('/', at + 8) != line.title.npos;
 }
 
-bool is_right(std::string_view title) {
-    return title.starts_with("ACL ") || title.starts_with("DEFAULT ACL ");
+/// The passes that pg_restore makes.
+int pass_of(std::string_view title) {
+    if (title.starts_with("ACL ") || title.starts_with("DEFAULT ACL ")) return 1;
+    const bool late =
+        title.starts_with("EVENT TRIGGER ") || title.starts_with("COMMENT - EVENT TRIGGER ");
+    return late ? 2 : 0;
 }
 
 template <typename Entry>
 void order(std::vector<Entry>& entries) {
-    std::stable_partition(entries.begin(), entries.end(),
-                          [](const Entry& entry) { return !is_right(entry.title); });
+    static constexpr std::string_view kSchema = "SCHEMA - ";
+    static constexpr std::string_view kRight = "ACL - SCHEMA ";
+    std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+        return pass_of(a.title) < pass_of(b.title);
+    });
+    std::set<std::string> schemas;
+    for (const auto& entry : entries) {
+        if (entry.title.starts_with(kSchema)) schemas.insert(entry.title.substr(kSchema.size()));
+    }
+    // Not those of an extension, which is still to come.
+    const auto stands = [&](const Entry& entry) {
+        if (!entry.title.starts_with(kRight)) return false;
+        const auto schema = entry.title.substr(kRight.size());
+        return schema.starts_with("public ") || schemas.contains(schema);
+    };
     const auto last_schema = std::find_if(entries.rbegin(), entries.rend(), [](const Entry& entry) {
-        return entry.title.starts_with("SCHEMA - ");
+        return entry.title.starts_with(kSchema);
     });
-    std::stable_partition(last_schema.base(), entries.end(), [](const Entry& entry) {
-        return entry.title.starts_with("ACL - SCHEMA ");
-    });
+    std::stable_partition(last_schema.base(), entries.end(), stands);
 }
 
 }  // namespace

@@ -34,7 +34,14 @@ constexpr io::Query kPublicStays{"public_stays", R"sql(
           from pg_catalog.pg_roles as o, pg_catalog.pg_roles as me
          where o.rolname = $1
            and me.rolname = current_user
-           and (me.rolsuper or not o.rolsuper or pg_catalog.pg_has_role(o.oid, 'member')))
+           and (me.rolsuper
+                or not o.rolsuper
+                or pg_catalog.pg_has_role(
+                       o.oid,
+                       case when pg_catalog.current_setting('server_version_num')::pg_catalog.int4 >= 160000
+                            then 'set'
+                            else 'member'
+                       end)))
 )sql"};
 constexpr std::string_view kPublic = "SCHEMA - public ";
 
@@ -130,7 +137,10 @@ class ScriptRunner {
     void look_at_public(const SchemaScript& script) {
         for (std::size_t i = 0; i < script.entries.size(); ++i) {
             const auto& title = script.entries[i].title;
-            if (!title.starts_with(kPublic)) continue;
+            const bool gives_away =
+                title.starts_with(kPublic) &&
+                script.entries[i].sql.find("ALTER SCHEMA public OWNER TO ") != std::string::npos;
+            if (!gives_away) continue;
             const auto owner = title.substr(kPublic.size());
             if (!main_.connection().query_row(kPublicStays, {owner}).boolean(0, 0)) return;
             spdlog::info(

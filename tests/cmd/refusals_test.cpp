@@ -109,16 +109,24 @@ TEST_F(Refusals, NameWhatStandsInATargetThatIsNotEmpty) {
 }
 
 TEST_F(Refusals, LeaveAloneWhatCameIntoTheTargetBeforeAnInterruptedRunMadeItsSchema) {
-    const auto pair = fresh_pair(kTables);
-    EXPECT_EQ(run(pair, {}, {{"PGHAUL_FAILPOINTS", "plan_recorded=kill"}}).signal, SIGKILL);
-    pair.target_sql("create table good (a text); insert into good values ('not ours');");
-    for (int time = 0; time < 2; ++time) {
-        EXPECT_TRUE(refused(run(pair), 3, {"not empty", "public.good"}));
-        EXPECT_EQ(pair.target_sql("select a from good;"), "not ours");
+    for (const bool capture : {false, true}) {
+        const auto pair = fresh_pair(kTables);
+        const auto haul = [&](const Environment& env = {}) {
+            if (!capture) return run(pair, {}, env);
+            return pghaul({"run", "--source", pair.source, "--target", pair.target}, env);
+        };
+        const std::string at = capture ? "snapshot_exported" : "plan_recorded";
+        EXPECT_EQ(haul({{"PGHAUL_FAILPOINTS", at + "=kill"}}).signal, SIGKILL);
+        pair.target_sql("create table good (a text); insert into good values ('not ours');");
+        for (int time = 0; time < 2; ++time) {
+            EXPECT_TRUE(refused(haul(), 3, {"not empty", "public.good"}));
+            EXPECT_EQ(pair.target_sql("select a from good;"), "not ours");
+        }
+        pair.target_sql("drop table good;");
+        EXPECT_TRUE(exited(haul(), 0));
+        EXPECT_TRUE(exited(drop(pair), 0));
+        EXPECT_TRUE(equal(pair, true));
     }
-    pair.target_sql("drop table good;");
-    EXPECT_TRUE(exited(run(pair), 0));
-    EXPECT_TRUE(equal(pair, true));
 }
 
 TEST_F(Refusals, SeeThatSourceAndTargetAreTheSameHoweverTheyAreNamed) {

@@ -105,22 +105,30 @@ TEST(SchemaScript, HasRightsOnSchemasBeforeWhatIsMadeThere) {
                           const std::string& schema) {
         return header(name, type, schema, "me") + name + ";\n\n\n";
     };
-    std::vector<TocLine> toc = {line("SCHEMA - s me"),      line("ACL - SCHEMA s me"),
-                                line("TABLE s a me"),       line("ACL s TABLE a me"),
-                                line("DEFAULT ACL s - me"), line("SCHEMA - u me"),
-                                line("ACL - SCHEMA u me"),  line("TABLE u b me")};
-    const auto script =
-        parse_script(kStart + entry("s", "SCHEMA", "-") + entry("a", "TABLE", "s") +
-                         entry("u", "SCHEMA", "-") + entry("b", "TABLE", "u") +
-                         entry("SCHEMA s", "ACL", "-") + entry("TABLE a", "ACL", "s") +
-                         entry("-", "DEFAULT ACL", "s") + entry("SCHEMA u", "ACL", "-") + kEnd,
-                     toc);
+    std::vector<TocLine> toc = {line("SCHEMA - s me"),
+                                line("ACL - SCHEMA s me"),
+                                line("TABLE s a me"),
+                                line("ACL s TABLE a me"),
+                                line("DEFAULT ACL s - me"),
+                                line("SCHEMA - u me"),
+                                line("ACL - SCHEMA u me"),
+                                line("TABLE u b me"),
+                                line("ACL - SCHEMA of_extension me"),
+                                line("EVENT TRIGGER - e me")};
+    const auto script = parse_script(
+        kStart + entry("s", "SCHEMA", "-") + entry("a", "TABLE", "s") + entry("u", "SCHEMA", "-") +
+            entry("b", "TABLE", "u") + entry("SCHEMA s", "ACL", "-") +
+            entry("TABLE a", "ACL", "s") + entry("-", "DEFAULT ACL", "s") +
+            entry("SCHEMA u", "ACL", "-") + entry("SCHEMA of_extension", "ACL", "-") +
+            entry("e", "EVENT TRIGGER", "-") + kEnd,
+        toc);
     std::vector<std::string> list;
     for (const auto& each : script.entries) list.push_back(each.title);
     EXPECT_EQ(list,
               (std::vector<std::string>{"SCHEMA - s me", "TABLE s a me", "SCHEMA - u me",
                                         "ACL - SCHEMA s me", "ACL - SCHEMA u me", "TABLE u b me",
-                                        "ACL s TABLE a me", "DEFAULT ACL s - me"}));
+                                        "ACL s TABLE a me", "DEFAULT ACL s - me",
+                                        "ACL - SCHEMA of_extension me", "EVENT TRIGGER - e me"}));
     order_as_script(toc);
     EXPECT_EQ(titles(toc), list);
 }
