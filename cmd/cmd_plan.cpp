@@ -105,9 +105,9 @@ void print_text(const Plan& plan, const std::vector<Hazard>& hazards, int jobs) 
 
 /// Returns whether nothing speaks against a run.
 bool make_and_print(const Options& options, io::Interrupt& interrupt, io::RunProgress& progress) {
-    auto source =
-        Connection::open(io::ConnInfo::parse(options.source),
-                         {options.job, "plan", "UTF8", std::chrono::seconds(10), {}}, interrupt);
+    auto source = Connection::open(
+        io::ConnInfo::parse(options.source),
+        {options.job, "plan", "UTF8", std::chrono::seconds(10), {{"jit", "off"}}}, interrupt);
     auto journal =
         snapshot::Journal::open(io::ConnInfo::parse(options.target), options.job, interrupt);
     const auto facts = check_servers(source, journal.connection(), options, interrupt);
@@ -116,7 +116,7 @@ bool make_and_print(const Options& options, io::Interrupt& interrupt, io::RunPro
 
     io::Transaction transaction(source, "isolation level repeatable read read only");
     const auto chosen = snapshot::select_relations(source, options.selection);
-    auto catalog = snapshot::read_catalog(source, chosen);
+    auto catalog = snapshot::read_catalog(source, chosen, snapshot::CatalogPart::plan);
     auto hazards = find_hazards(source, journal.connection(), options, chosen, catalog, !begun);
     if (begun) {
         hazards.push_back({Hazard::Weight::note,

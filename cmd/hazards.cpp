@@ -55,7 +55,8 @@ ServerFacts check_servers(Connection& source, Connection& target, const Options&
     check_version(target);
     check_not_same(source, target);
     check_compression(target, options);
-    auto facts = check_target(target, source.server_encoding(), needs_of(source, {}), options.jobs);
+    auto facts = check_target(target, source.server_encoding(),
+                              first_column(source.query(kTablespacesUsed)), options.jobs);
     facts.source_identity = source.query_value(kDatabaseIdentity);
     facts.tools = loader::find_dump_tools(source.server_major(), target.server_major(), interrupt);
     facts.integer_datetimes =
@@ -115,8 +116,9 @@ std::vector<Hazard> find_hazards(Connection& source, Connection& target, const O
                                  const std::vector<snapshot::Oid>& chosen,
                                  const snapshot::Catalog& catalog, bool check_target_empty) {
     auto hazards = source_hazards(source, options, catalog);
-    for (auto& hazard :
-         target_hazards(target, needs_of(source, chosen), options, check_target_empty)) {
+    const auto needs =
+        needs_of(source, options.selection.everything() ? std::vector<snapshot::Oid>{} : chosen);
+    for (auto& hazard : target_hazards(target, needs, options, check_target_empty)) {
         hazards.push_back(std::move(hazard));
     }
     return hazards;

@@ -46,9 +46,9 @@ void check_compression(io::Connection& target, const Options& options);
 void check_same_source(io::Connection& source, const snapshot::JobRecord& record);
 /// The parts of it that concern one server.
 ServerFacts check_source(io::Connection& source, const io::Interrupt& interrupt);
-/// encoding: in which rows come.
+/// encoding: in which rows come. tablespaces: those that the source uses.
 ServerFacts check_target(io::Connection& target, const std::string& encoding,
-                         const snapshot::SourceNeeds& needs, int jobs);
+                         const std::vector<std::string>& tablespaces, int jobs);
 void check_version(const io::Connection& connection);
 
 /// What the target must have; chosen: the relations whose names are noted.

@@ -75,7 +75,8 @@ void insert_import(RunContext& run, const ExportPlan& exported) {
 void claim_import(RunContext& run, const ExportPlan& exported) {
     run.journal.lock();
     auto& target = run.journal.connection();
-    run.facts = check_target(target, exported.plan.encoding, exported.needs, run.options.jobs);
+    run.facts =
+        check_target(target, exported.plan.encoding, exported.needs.tablespaces, run.options.jobs);
     run.facts.source_identity = exported.note.source_identity;
     run.facts.tools =
         loader::find_dump_tools(exported.dump_major, target.server_major(), run.interrupt);

@@ -144,14 +144,14 @@ class NewTables {
         const auto options = options_for(tables);
         const auto archive =
             loader::dump_schema(run_.facts.tools, run_.source, {}, options, run_.interrupt);
-        const auto made = made_by_pghaul(run_.plan);
+        loader::RestOfSchema rest(run_.facts.tools, archive, options, run_.interrupt,
+                                  made_by_pghaul(run_.plan));
         const auto name = fmt::format("rest of new tables {}", tables.front().number);
         for (const auto& [part, step] : {std::pair(loader::RestPart::attaches, name + ", attaches"),
                                          std::pair(loader::RestPart::indexes, name + ", indexes"),
                                          std::pair(loader::RestPart::others, name + ", others")}) {
             steps_.once_from_mark(step, [&](const loader::RestoreOptions& from) {
-                loader::restore_rest(run_.facts.tools, archive, run_.target, options, part, made,
-                                     from, run_.interrupt);
+                rest.restore(part, run_.target, from);
             });
         }
         if (run_.apply_mode == delta::ApplyMode::replica) validate_foreign_keys(run_, steps_);

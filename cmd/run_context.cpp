@@ -35,7 +35,9 @@ void RunContext::advance(snapshot::Phase next) {
 
 io::Connection RunContext::open_source(const std::string& role,
                                        std::chrono::milliseconds lock_timeout) const {
-    return io::Connection::open(source, {options.job, role, "UTF8", lock_timeout, {}}, interrupt);
+    // Statements on the catalog look dear and are not: compiling one takes longer than running it.
+    return io::Connection::open(source, {options.job, role, "UTF8", lock_timeout, {{"jit", "off"}}},
+                                interrupt);
 }
 
 io::Connection RunContext::open_target(const std::string& role) const {

@@ -122,13 +122,13 @@ void look_at_target(Connection& target, const SourceNeeds& needs, const Options&
 
 }  // namespace
 
-ServerFacts check_target(Connection& target, const std::string& encoding, const SourceNeeds& needs,
-                         int jobs) {
+ServerFacts check_target(Connection& target, const std::string& encoding,
+                         const std::vector<std::string>& tablespaces, int jobs) {
     check_version(target);
     check_encoding(target, encoding);
     ServerFacts facts;
     facts.integer_datetimes = target.parameter("integer_datetimes") == "on";
-    facts.no_tablespaces = !missing_on(target, kMissingTablespaces, needs.tablespaces).empty();
+    facts.no_tablespaces = !missing_on(target, kMissingTablespaces, tablespaces).empty();
     facts.maintenance_work_mem_kb = maintenance_share_kb(target, jobs);
     return facts;
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <optional>
 #include <set>
 
 #include "cmd/retry.hpp"
@@ -35,6 +36,7 @@ void refresh(Connection& target, snapshot::Journal& journal, const std::string& 
 }
 
 void refresh_all(RunContext& run) {
+    if (run.plan.materialized_views.empty()) return;
     auto target = run.open_target("refresh");
     for (const auto& view : run.plan.materialized_views) refresh(target, run.journal, view);
 }
@@ -104,6 +106,7 @@ std::set<snapshot::Oid> made_by_pghaul(const snapshot::Plan& plan) {
 void set_sequences(RunContext& run) {
     retry(run, "sequences", [&] {
         failpoint(Failpoint::sequences_before);
+        if (run.plan.sequences.empty()) return;
         auto source = run.open_source("sequences");
         auto target = run.open_target("sequences");
         loader::set_sequences(source, target, run.plan.sequences);
@@ -123,14 +126,17 @@ void finish_tables_left(RunContext& run, Steps& steps) {
 }
 
 void make_rest_of_schema(RunContext& run, Steps& steps) {
-    const auto made = made_by_pghaul(run.plan);
     // Where the session may not switch foreign keys off, they come at cutover.
     const bool keys_later = run.capture && run.apply_mode == delta::ApplyMode::guarded;
+    auto options = run.schema_options();
+    if (keys_later) options.absent_foreign_keys = &run.plan.foreign_keys;
+    std::optional<loader::RestOfSchema> rest;
     const auto restore = [&](loader::RestPart part, const loader::RestoreOptions& from) {
-        auto options = run.schema_options();
-        if (keys_later) options.absent_foreign_keys = &run.plan.foreign_keys;
-        loader::restore_rest(run.facts.tools, run.archive(), run.target, options, part, made, from,
-                             run.interrupt);
+        if (!rest) {
+            rest.emplace(run.facts.tools, run.archive(), options, run.interrupt,
+                         made_by_pghaul(run.plan));
+        }
+        rest->restore(part, run.target, from);
     };
     steps.once_from_mark("rest of the indexes", [&](const loader::RestoreOptions& from) {
         failpoint(Failpoint::rest_before);

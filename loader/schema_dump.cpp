@@ -19,8 +19,6 @@ std::vector<std::string> restore_argv(const DumpTools& tools, const SchemaOption
     return argv;
 }
 
-using TocFilter = std::function<std::vector<TocLine>(std::vector<TocLine>)>;
-
 /// Materialised views and functions are among the post-data only when they need a primary key
 /// (GROUP BY it); the former have indexes themselves.
 bool belongs_to_indexes(const TocLine& line) {
@@ -44,27 +42,31 @@ bool is_comment_on_absent_key(const TocLine& line, const SchemaOptions& options)
         });
 }
 
-SchemaScript read_script(const DumpTools& tools, const std::string& archive,
-                         const SchemaOptions& options, const std::string& section,
-                         const TocFilter& filter, bool clean, const io::Interrupt& interrupt) {
+/// Rights count to the section of what stands before them in the archive, but with a list, whose
+/// entries it moves behind all others, pg_restore takes the last section for the first right. So
+/// the section is chosen here alone.
+std::vector<TocLine> list_section(const DumpTools& tools, const std::string& archive,
+                                  const SchemaOptions& options, const std::string& section,
+                                  const io::Interrupt& interrupt) {
     const io::TempDir files;
-    const std::string archive_file = files.write("archive", archive);
     auto argv = restore_argv(tools, options);
+    argv.insert(argv.end(), {"--section=" + section, "--list", files.write("archive", archive)});
+    return parse_toc(run_tool(argv, {}, interrupt).out);
+}
 
-    // Rights count to the section of what stands before them in the archive, but with a list, whose
-    // entries it moves behind all others, pg_restore takes the last section for the first right. So
-    // the section is chosen here alone.
-    auto list_argv = argv;
-    list_argv.insert(list_argv.end(), {"--section=" + section, "--list", archive_file});
-    const auto toc = filter(parse_toc(run_tool(list_argv, {}, interrupt).out));
+SchemaScript read_script(const DumpTools& tools, const std::string& archive,
+                         const SchemaOptions& options, const std::vector<TocLine>& toc, bool clean,
+                         const io::Interrupt& interrupt) {
     if (toc.empty()) return {};
     std::string list;
     for (const auto& line : toc) list += line.text + "\n";
 
+    const io::TempDir files;
+    auto argv = restore_argv(tools, options);
     if (clean) argv.insert(argv.end(), {"--clean", "--if-exists"});
     const std::string script_file = files.path("script");
-    argv.insert(argv.end(),
-                {"--use-list=" + files.write("list", list), "--file=" + script_file, archive_file});
+    argv.insert(argv.end(), {"--use-list=" + files.write("list", list), "--file=" + script_file,
+                             files.write("archive", archive)});
     run_tool(argv, {}, interrupt);
     return parse_script(io::read_file(script_file), toc);
 }
@@ -98,11 +100,10 @@ std::string dump_schema(const DumpTools& tools, const io::ConnInfo& source,
 SchemaScript read_pre_data(const DumpTools& tools, const std::string& archive,
                            const SchemaOptions& options, bool clean,
                            const io::Interrupt& interrupt) {
-    const auto all = [&](std::vector<TocLine> toc) {
-        if (options.attach_later) std::erase_if(toc, is_attach);
-        return without_built(std::move(toc), {});
-    };
-    return read_script(tools, archive, options, "pre-data", all, clean, interrupt);
+    auto toc = list_section(tools, archive, options, "pre-data", interrupt);
+    if (options.attach_later) std::erase_if(toc, is_attach);
+    toc = without_built(std::move(toc), {});
+    return read_script(tools, archive, options, toc, clean, interrupt);
 }
 
 void restore_pre_data(const DumpTools& tools, const std::string& archive,
@@ -116,33 +117,38 @@ void drop_pre_data(const DumpTools& tools, const std::string& archive, const io:
                    const SchemaOptions& options, const RestoreProgress& made,
                    const io::Interrupt& interrupt) {
     if (made.entries_done == 0) return;
-    const auto those_made = [&](std::vector<TocLine> toc) {
-        toc = without_built(std::move(toc), {});
-        order_as_script(toc);
-        const auto done = static_cast<std::size_t>(made.entries_done);
-        if (!made.finished && toc.size() > done) toc.resize(done);
-        return toc;
-    };
-    auto script = read_script(tools, archive, options, "pre-data", those_made, true, interrupt);
+    auto toc = without_built(list_section(tools, archive, options, "pre-data", interrupt), {});
+    order_as_script(toc);
+    const auto done = static_cast<std::size_t>(made.entries_done);
+    if (!made.finished && toc.size() > done) toc.resize(done);
+    auto script = read_script(tools, archive, options, toc, true, interrupt);
     script.entries.clear();
     run_script(script, target, options.job, options.selection.everything(), {}, interrupt);
 }
 
-void restore_rest(const DumpTools& tools, const std::string& archive, const io::ConnInfo& target,
-                  const SchemaOptions& options, RestPart part, const std::set<snapshot::Oid>& built,
-                  const RestoreOptions& restore, const io::Interrupt& interrupt) {
-    const auto wanted = [&](std::vector<TocLine> toc) {
-        toc = without_built(std::move(toc), built);
-        std::erase_if(toc, [&](const TocLine& line) {
-            if (part == RestPart::attaches) return !is_attach(line);
-            return belongs_to_indexes(line) != (part == RestPart::indexes) ||
-                   is_comment_on_absent_key(line, options);
-        });
-        return toc;
-    };
+RestOfSchema::RestOfSchema(const DumpTools& tools, const std::string& archive,
+                           const SchemaOptions& options, const io::Interrupt& interrupt,
+                           std::set<snapshot::Oid> built)
+    : tools_(tools),
+      archive_(archive),
+      options_(options),
+      interrupt_(interrupt),
+      built_(std::move(built)) {}
+
+void RestOfSchema::restore(RestPart part, const io::ConnInfo& target,
+                           const RestoreOptions& restore) {
     const char* section = part == RestPart::attaches ? "pre-data" : "post-data";
-    const auto script = read_script(tools, archive, options, section, wanted, false, interrupt);
-    run_script(script, target, options.job, options.selection.everything(), restore, interrupt);
+    if (!listed_.contains(section)) {
+        listed_[section] = list_section(tools_, archive_, options_, section, interrupt_);
+    }
+    auto toc = without_built(listed_[section], built_);
+    std::erase_if(toc, [&](const TocLine& line) {
+        if (part == RestPart::attaches) return !is_attach(line);
+        return belongs_to_indexes(line) != (part == RestPart::indexes) ||
+               is_comment_on_absent_key(line, options_);
+    });
+    const auto script = read_script(tools_, archive_, options_, toc, false, interrupt_);
+    run_script(script, target, options_.job, options_.selection.everything(), restore, interrupt_);
 }
 
 }  // namespace pghaul::loader

@@ -3,6 +3,7 @@
 // Thread: one; the connections it opens are its own.
 #pragma once
 
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -62,11 +63,26 @@ enum class RestPart {
     others,
 };
 
-/// Makes what is left after the rows. Does nothing if restore.entries_done says that all of it is
-/// made.
-/// built: indexes and constraints (OIDs on the source) that are there already or not wanted.
-void restore_rest(const DumpTools& tools, const std::string& archive, const io::ConnInfo& target,
-                  const SchemaOptions& options, RestPart part, const std::set<snapshot::Oid>& built,
-                  const RestoreOptions& restore, const io::Interrupt& interrupt);
+/// What is left of an archive after the rows.
+class RestOfSchema {
+  public:
+    /// built: indexes and constraints (OIDs on the source) that are there already or not wanted.
+    /// Requires: all but the last outlive this.
+    RestOfSchema(const DumpTools& tools, const std::string& archive, const SchemaOptions& options,
+                 const io::Interrupt& interrupt, std::set<snapshot::Oid> built);
+
+    /// Makes a part of it. Does nothing if restore.entries_done says that all of it is made.
+    /// Throws: io::Error with the entry as context and a hint.
+    void restore(RestPart part, const io::ConnInfo& target, const RestoreOptions& restore);
+
+  private:
+    const DumpTools& tools_;
+    const std::string& archive_;
+    const SchemaOptions& options_;
+    const io::Interrupt& interrupt_;
+    std::set<snapshot::Oid> built_;
+    /// By section.
+    std::map<std::string, std::vector<TocLine>> listed_;
+};
 
 }  // namespace pghaul::loader

@@ -195,13 +195,18 @@ class ScriptRunner {
         return made;
     }
 
+    /// At the same time: one takes as long as making ten tables.
     void open_others(const SchemaScript& script, std::size_t number) {
-        while (others_.size() < number) {
-            const auto role = fmt::format("{} {}", kRole, others_.size() + 2);
-            auto session = std::make_unique<ScriptSession>(target_, job_, role, interrupt_);
-            apply(*session, script.settings);
-            others_.push_back(std::move(session));
+        std::vector<std::future<std::unique_ptr<ScriptSession>>> opening;
+        for (std::size_t i = others_.size(); i < number; ++i) {
+            opening.push_back(std::async(std::launch::async, [this, &script, i] {
+                const auto role = fmt::format("{} {}", kRole, i + 2);
+                auto session = std::make_unique<ScriptSession>(target_, job_, role, interrupt_);
+                apply(*session, script.settings);
+                return session;
+            }));
         }
+        for (auto& session : opening) others_.push_back(session.get());
     }
 
     std::string sql_of(const SchemaScript& script, ScriptPart part,

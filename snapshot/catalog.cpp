@@ -29,17 +29,16 @@ TableMap read_tables(io::Connection& source, const std::string& oids, bool with_
                                             : TableKind::plain;
         table.heap_bytes = rows.integer(row, 5);
         table.toast_bytes = rows.integer(row, 6);
-        table.index_bytes = rows.integer(row, 7);
-        table.row_estimate = rows.real(row, 8);
-        table.pages = rows.integer(row, 9);
-        table.filenode = static_cast<Oid>(rows.integer(row, 10));
-        if (!rows.boolean(row, 11)) catalog.unreadable.push_back(table.display());
-        if (rows.boolean(row, 12)) catalog.filtered.push_back(table.display());
-        if (!rows.is_null(row, 13)) {
+        table.row_estimate = rows.real(row, 7);
+        table.pages = table.heap_bytes / rows.integer(row, 8);
+        table.filenode = static_cast<Oid>(rows.integer(row, 9));
+        if (!rows.boolean(row, 10)) catalog.unreadable.push_back(table.display());
+        if (rows.boolean(row, 11)) catalog.filtered.push_back(table.display());
+        if (!rows.is_null(row, 12)) {
             table.kind = TableKind::extension_config;
-            table.config_condition = rows.string(row, 13);
+            table.config_condition = rows.string(row, 12);
         }
-        table.subscribed = rows.boolean(row, 14);
+        table.subscribed = rows.boolean(row, 13);
         tables.emplace(table.oid, std::move(table));
     }
     const auto roots = source.query(kListPartitionRoots, {oids});
@@ -147,19 +146,20 @@ void read_digests(io::Connection& source, const std::vector<Oid>& chosen, TableM
 Catalog read_part(io::Connection& source, const std::vector<Oid>& chosen, CatalogPart part) {
     Catalog catalog;
     const std::string oids = oid_array(chosen);
-    TableMap tables = read_tables(source, oids, part == CatalogPart::all, catalog);
+    const bool for_plan = part == CatalogPart::plan || part == CatalogPart::all;
+    TableMap tables = read_tables(source, oids, for_plan, catalog);
     read_others(source, oids, catalog);
     catalog.lock_capacity = lock_capacity(source);
     if (part != CatalogPart::rights) {
         const Types types(source);
         read_keys(source, oids, types, tables);
-        if (part == CatalogPart::all) read_columns(source, oids, types, tables);
+        if (for_plan) read_columns(source, oids, types, tables);
     }
-    if (part == CatalogPart::all) {
+    if (for_plan) {
         read_indexes(source, oids, tables);
         read_foreign_keys(source, oids, catalog);
-        read_digests(source, chosen, tables);
     }
+    if (part == CatalogPart::all) read_digests(source, chosen, tables);
     for (auto& [oid, table] : tables) catalog.tables.push_back(std::move(table));
     return catalog;
 }

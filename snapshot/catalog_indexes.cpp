@@ -12,6 +12,9 @@
 namespace pghaul::snapshot {
 namespace {
 
+/// In a smaller table, an index is too small for its size to be looked at anew.
+constexpr std::int64_t kSmallTable = std::int64_t{1} << 20;
+
 struct KeyCandidate {
     bool primary = false;
     Oid index = 0;
@@ -37,6 +40,26 @@ std::vector<std::pair<int, int>> parse_statistics(const std::string& text) {
         stream >> separator;
     }
     return targets;
+}
+
+/// Says anew what indexes of larger tables take, and sums up.
+void read_index_sizes(io::Connection& source, TableMap& tables) {
+    std::map<Oid, IndexInfo*> large;
+    std::vector<Oid> oids;
+    for (auto& [oid, table] : tables) {
+        if (table.bytes() < kSmallTable) continue;
+        for (auto& index : table.indexes) {
+            large[index.oid] = &index;
+            oids.push_back(index.oid);
+        }
+    }
+    const auto rows = source.query(kIndexSizes, {oid_array(oids)});
+    for (int row = 0; row < rows.rows(); ++row) {
+        large.at(static_cast<Oid>(rows.integer(row, 0)))->bytes = rows.integer(row, 1);
+    }
+    for (auto& [oid, table] : tables) {
+        for (const auto& index : table.indexes) table.index_bytes += index.bytes;
+    }
 }
 
 }  // namespace
@@ -108,6 +131,7 @@ void read_indexes(io::Connection& source, const std::string& oids, TableMap& tab
         index.tablespace = rows.string(row, 14);
         table->indexes.push_back(std::move(index));
     }
+    read_index_sizes(source, tables);
 }
 
 }  // namespace pghaul::snapshot

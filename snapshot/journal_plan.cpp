@@ -10,18 +10,6 @@
 namespace pghaul::snapshot {
 namespace {
 
-std::string hex(const std::string& bytes) {
-    constexpr const char* kDigits = "0123456789abcdef";
-    std::string text;
-    text.reserve(bytes.size() * 2);
-    for (const char c : bytes) {
-        const auto byte = static_cast<unsigned char>(c);
-        text += kDigits[byte >> 4];
-        text += kDigits[byte & 15];
-    }
-    return text;
-}
-
 std::string unhex(std::string_view text) {
     const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
     std::string bytes;
@@ -48,6 +36,9 @@ struct TableRows {
 };
 
 constexpr std::size_t kTablesPerInsert = 500;
+// pg_type's OIDs.
+constexpr std::uint32_t kByteaType = 17;
+constexpr std::uint32_t kTextType = 25;
 
 /// What the journal keeps of the plan's tables [begin, end) but for those numbered below first.
 TableRows rows_of(const Plan& plan, int first, std::size_t begin, std::size_t end) {
@@ -117,14 +108,14 @@ void Journal::store_plan(const Plan& plan, const std::function<std::string()>& s
     target.query(kForgetPlan, {job_});
     insert_tables(target, plan, 0);
     target.query(kInsertObjectChunks, {job_, object_numbers.text(), objects.text()});
-    const auto stored = target.query(
-        kStorePlan,
-        {job_, std::to_string(run_), to_json_without_tables(plan), hex(schema_archive())});
-    if (stored.affected() != 1) throw_taken_over(job_);
-    transaction.commit();
     // Without statistics a job's chunks are taken for a few, and each claim and mark compares all
     // of them with all it is about: 35 ms for 64 of 5,000.
     target.execute({"analyze_journal", "analyze pghaul.table_plan; analyze pghaul.chunk"});
+    const auto stored = target.query_binary(
+        kStorePlan, {job_, std::to_string(run_), to_json_without_tables(plan), schema_archive()},
+        {kTextType, kTextType, kTextType, kByteaType});
+    if (stored.affected() != 1) throw_taken_over(job_);
+    transaction.commit();
 }
 
 Plan Journal::read_plan() {

@@ -41,8 +41,8 @@ Keeper::Keeper(const io::ConnInfo& source, const std::string& job, const Selecti
                bool hold_tables, const io::Interrupt& interrupt,
                const std::function<void(const std::string&)>& on_exported)
     : interrupt_(&interrupt) {
-    connection_ =
-        io::Connection::open(source, {job, "keeper", "UTF8", kLockTimeout, {}}, interrupt);
+    connection_ = io::Connection::open(
+        source, {job, "keeper", "UTF8", kLockTimeout, {{"jit", "off"}}}, interrupt);
     for (int attempt = 1; attempt <= kAttempts; ++attempt) {
         if (try_take(selection, hold_tables, on_exported)) return;
     }
@@ -77,7 +77,8 @@ bool Keeper::try_take(const Selection& selection, bool hold_tables,
         exported_ = row.string(0, 0);
         visible_ = row.string(0, 1);
         if (on_exported) on_exported(exported_);
-        catalog_ = read_catalog(source, select_relations(source, selection));
+        catalog_ = read_catalog(source, select_relations(source, selection),
+                                hold_tables ? CatalogPart::plan : CatalogPart::all);
     } catch (Error& error) {
         if (error.poisons_connection()) throw;
         source.execute({"rollback", "rollback"});

@@ -20,7 +20,8 @@ class Keeper {
   public:
     /// Locks the tables, then takes the snapshot, then reads the catalog in it; repeats that, with
     /// a bound, when a table came or went in between.
-    /// hold_tables: false takes no locks, for a source whose changes are captured.
+    /// hold_tables: false takes no locks, for a source whose changes are captured; only then has
+    /// the catalog digests of the tables' shapes.
     /// on_exported: called when others can import the snapshot, before the catalog is read; again
     /// with another one if that was in vain.
     /// Throws: io::Error, with the lock's holder when a table stays locked.

@@ -22,10 +22,10 @@ inline constexpr io::Query kForgetPlan{"forget_plan", R"sql(
      where job = $1
 )sql"};
 
-/// $1 job, $2 run, $3 plan, $4 archive in hex.
+/// $1 job, $2 run, $3 plan, $4 archive; the first three as text.
 inline constexpr io::Query kStorePlan{"store_plan", R"sql(
     update pghaul.job
-       set plan = $3, schema_archive = pg_catalog.decode($4, 'hex')
+       set plan = $3, schema_archive = $4
      where job = $1
        and run = $2::pg_catalog.int8
 )sql"};

@@ -63,6 +63,7 @@ struct IndexInfo {
     std::string name;
     /// CREATE INDEX …, all names qualified.
     std::string definition;
+    /// Of a table below 1 MB, as of its last ANALYZE.
     std::int64_t bytes = 0;
     /// Empty: the database's default.
     std::string tablespace;

@@ -86,9 +86,9 @@ class SchemaDumpTest : public test::ServerTest {
     }
     void rest(const std::string& archive, const std::set<snapshot::Oid>& built,
               const RestoreOptions& restore = {}) {
+        RestOfSchema rest(tools_, archive, options_, interrupt_, built);
         for (const auto part : {RestPart::indexes, RestPart::others}) {
-            restore_rest(tools_, archive, io::ConnInfo::parse(target_), options_, part, built,
-                         restore, interrupt_);
+            rest.restore(part, io::ConnInfo::parse(target_), restore);
         }
     }
     snapshot::Oid oid(const std::string& expression) const {

@@ -7,6 +7,7 @@ namespace pghaul::snapshot {
 namespace {
 
 using test::catalog_of;
+using test::psql;
 using test::table_named;
 
 using CatalogTest = test::SourceTest;
@@ -91,6 +92,16 @@ TEST_F(CatalogTest, CountsTheBytesOfTheHeapItsToastAndItsIndexes) {
     EXPECT_EQ(table.bytes(), table.heap_bytes + table.toast_bytes);
 }
 
+TEST_F(CatalogTest, LooksAnewAtTheSizeOfALargeTablesIndexes) {
+    sql("create table large (id int primary key, doc text) with (autovacuum_enabled = off); "
+        "insert into large select i, repeat('x', 100) from generate_series(1, 20000) i");
+    const auto large = table_named(source(), "large");
+    EXPECT_EQ(std::to_string(large.indexes.at(0).bytes),
+              psql(database_, "select pg_relation_size('large_pkey')"));
+    EXPECT_GT(large.index_bytes, 100 * 1024);
+    EXPECT_EQ(large.index_bytes, large.indexes.at(0).bytes);
+}
+
 TEST_F(CatalogTest, SaysThatATableWasNeverAnalyzed) {
     sql("create table t (id int) with (autovacuum_enabled = off); insert into t values (1)");
     EXPECT_EQ(table_named(source(), "t").row_estimate, -1);
@@ -121,6 +132,37 @@ TEST_F(CatalogTest, ListsIndexesWithAllThatHangsOnThem) {
     EXPECT_EQ(indexes["i"].statistics, (std::vector<std::pair<int, int>>{{1, 321}}));
     EXPECT_TRUE(indexes["i"].clustered);
     EXPECT_TRUE(indexes["r"].replica_identity);
+}
+
+TEST_F(CatalogTest, TellsEveryDefinitionAsTheServerDoes) {
+    sql("create schema \"a.\"\"b\"; "
+        "create table \"a.\"\"b\".\"T (1)\" (\"i d\" int, \"(\" bigint, c text, d text, "
+        "  constraint \"P (k)\" primary key (\"(\", \"i d\"), "
+        "  constraint u unique (\"i d\"), unique nulls not distinct (\"(\"), unique (c, \"i d\"), "
+        "  unique (\"i d\") include (\"(\"), unique (\"(\") deferrable, "
+        "  constraint filled unique (\"i d\", \"(\") with (fillfactor = 50)); "
+        "create unique index on \"a.\"\"b\".\"T (1)\" (\"i d\" desc); "
+        "create index on \"a.\"\"b\".\"T (1)\" using hash (\"i d\"); "
+        "create index on \"a.\"\"b\".\"T (1)\" (c text_pattern_ops) where \"i d\" > 1; "
+        "create unique index adopted on \"a.\"\"b\".\"T (1)\" (\"i d\"); "
+        "alter table \"a.\"\"b\".\"T (1)\" add constraint adopted unique using index adopted");
+    const auto indexes = table_named(source(), "T (1)").indexes;
+    ASSERT_EQ(indexes.size(), 11U);
+    for (const auto& index : indexes) {
+        EXPECT_EQ(index.definition,
+                  psql(database_, "select pg_get_indexdef(" + std::to_string(index.oid) + ")"));
+    }
+}
+
+TEST_F(CatalogTest, TakesDigestsOfShapesOnlyForACapturedSource) {
+    sql("create table t (id int primary key)");
+    const auto chosen = select_relations(source(), {});
+    const auto plan = read_catalog(source(), chosen, CatalogPart::plan).tables.at(0);
+    const auto all = read_catalog(source(), chosen, CatalogPart::all).tables.at(0);
+    EXPECT_EQ(plan.shape, TableShape());
+    EXPECT_NE(shape_changes(plan.shape, all.shape), "");
+    EXPECT_EQ(plan.indexes.size(), all.indexes.size());
+    EXPECT_EQ(plan.heap_bytes, all.heap_bytes);
 }
 
 TEST_F(CatalogTest, ReadsRightsAndKeysAloneToJudgeAndWaitsForNoLock) {
