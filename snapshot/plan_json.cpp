@@ -53,8 +53,8 @@ std::optional<Key> key_from(const json& value) {
     return key;
 }
 
-// Tables and indexes are filled in field by field, since an initializer list of thousands of them
-// takes three times as long.
+// Tables and indexes are filled in field by field: there may be thousands, and an initializer list
+// takes twice as long.
 
 json to_value(const IndexInfo& index) {
     json value;
