@@ -3,13 +3,13 @@
 #include <algorithm>
 
 #include "io/error.hpp"
+#include "snapshot/types.hpp"
 
 namespace pghaul::loader {
 namespace {
 
+using snapshot::kByteaType;
 using snapshot::Oid;
-
-constexpr Oid kByteaType = 17;  // Source: pg_type.dat; the same in every version.
 
 // Objects longer than their share of a batch come in pieces of this, one at a time.
 constexpr std::size_t kPieceBytes = 1024 * 1024;

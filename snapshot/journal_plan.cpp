@@ -6,6 +6,7 @@
 #include "snapshot/journal.hpp"
 #include "snapshot/journal_sql.hpp"
 #include "snapshot/plan_sql.hpp"
+#include "snapshot/types.hpp"
 
 namespace pghaul::snapshot {
 namespace {
@@ -36,9 +37,6 @@ struct TableRows {
 };
 
 constexpr std::size_t kTablesPerInsert = 500;
-// pg_type's OIDs.
-constexpr std::uint32_t kByteaType = 17;
-constexpr std::uint32_t kTextType = 25;
 
 /// What the journal keeps of the plan's tables [begin, end) but for those numbered below first.
 TableRows rows_of(const Plan& plan, int first, std::size_t begin, std::size_t end) {

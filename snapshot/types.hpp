@@ -11,6 +11,10 @@
 
 namespace pghaul::snapshot {
 
+// OIDs of built-in types. Source: pg_type.dat; the same in every version.
+inline constexpr Oid kByteaType = 17;
+inline constexpr Oid kTextType = 25;
+
 class Types {
   public:
     /// Reads them all. Throws: io::Error.
