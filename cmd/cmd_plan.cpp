@@ -117,7 +117,8 @@ bool make_and_print(const Options& options, io::Interrupt& interrupt, io::RunPro
     io::Transaction transaction(source, "isolation level repeatable read read only");
     const auto chosen = snapshot::select_relations(source, options.selection);
     auto catalog = snapshot::read_catalog(source, chosen, snapshot::CatalogPart::plan);
-    auto hazards = find_hazards(source, journal.connection(), options, chosen, catalog, !begun);
+    auto hazards = find_hazards(source, journal.connection(), options, catalog,
+                                needs_of(source, options), !begun);
     if (begun) {
         hazards.push_back({Hazard::Weight::note,
                            "job " + options.job +

@@ -116,6 +116,7 @@ class Export {
         loader::SchemaOptions all;
         all.selection = run_.options.selection;
         all.job = run_.session_job;
+        all.source_major = run_.facts.source_major;
         SourceSchema schema(run_.facts.tools, run_.source, all, run_.interrupt);
         const bool is_new = run_.plan.snapshots.empty();
         snapshot::Keeper keeper(run_.source, run_.session_job, run_.options.selection,
@@ -159,10 +160,7 @@ class Export {
         run_.plan.note = run_.note;
         run_.plan.source_major = source.server_major();
         run_.plan.dump_major = run_.facts.tools.major;
-        run_.plan.needs =
-            needs_of(source, run_.options.selection.everything()
-                                 ? std::vector<snapshot::Oid>{}
-                                 : snapshot::select_relations(source, run_.options.selection));
+        run_.plan.needs = needs_of(source, run_.options);
         run_.plan.plan = snapshot::make_plan(
             source, std::move(keeper.catalog()),
             {run_.options.jobs, run_.options.chunk_bytes, run_.options.format, run_.options.freeze,

@@ -10,6 +10,7 @@
 #include "delta/capture.hpp"
 #include "io/error.hpp"
 #include "snapshot/history.hpp"
+#include "snapshot/selection.hpp"
 
 namespace pghaul::cmd {
 namespace {
@@ -58,6 +59,7 @@ ServerFacts check_servers(Connection& source, Connection& target, const Options&
     auto facts = check_target(target, source.server_encoding(),
                               first_column(source.query(kTablespacesUsed)), options.jobs);
     facts.source_identity = source.query_value(kDatabaseIdentity);
+    facts.source_major = source.server_major();
     facts.tools = loader::find_dump_tools(source.server_major(), target.server_major(), interrupt);
     facts.integer_datetimes =
         facts.integer_datetimes && source.parameter("integer_datetimes") == "on";
@@ -84,20 +86,22 @@ ServerFacts check_source(Connection& source, const io::Interrupt& interrupt) {
     check_version(source);
     ServerFacts facts;
     facts.source_identity = source.query_value(kDatabaseIdentity);
+    facts.source_major = source.server_major();
     // Nobody knows the target yet, so the oldest form of the schema's SQL is the safest.
     facts.tools = loader::find_dump_tools(source.server_major(), source.server_major(), interrupt);
     facts.integer_datetimes = source.parameter("integer_datetimes") == "on";
     return facts;
 }
 
-snapshot::SourceNeeds needs_of(Connection& source, const std::vector<snapshot::Oid>& chosen) {
+snapshot::SourceNeeds needs_of(Connection& source, const Options& options) {
     snapshot::SourceNeeds needs;
     needs.roles = first_column(source.query(kRolesUsed));
     needs.owners = first_column(source.query(kOwners));
     needs.extensions = first_column(source.query(kExtensionsUsed));
     needs.tablespaces = first_column(source.query(kTablespacesUsed));
     needs.collation = source.query_value(kCollation);
-    if (chosen.empty()) return needs;
+    if (options.selection.everything()) return needs;
+    const auto chosen = snapshot::select_relations(source, options.selection);
     const auto rows = source.query(kNamesOf, {snapshot::oid_array(chosen)});
     for (int row = 0; row < rows.rows(); ++row) {
         needs.relations.push_back({rows.string(row, 0), rows.string(row, 1)});
@@ -113,11 +117,9 @@ snapshot::Catalog catalog_to_judge(Connection& source, const Options& options,
 }
 
 std::vector<Hazard> find_hazards(Connection& source, Connection& target, const Options& options,
-                                 const std::vector<snapshot::Oid>& chosen,
-                                 const snapshot::Catalog& catalog, bool check_target_empty) {
+                                 const snapshot::Catalog& catalog,
+                                 const snapshot::SourceNeeds& needs, bool check_target_empty) {
     auto hazards = source_hazards(source, options, catalog);
-    const auto needs =
-        needs_of(source, options.selection.everything() ? std::vector<snapshot::Oid>{} : chosen);
     for (auto& hazard : target_hazards(target, needs, options, check_target_empty)) {
         hazards.push_back(std::move(hazard));
     }

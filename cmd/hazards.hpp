@@ -25,6 +25,7 @@ struct Hazard {
 
 struct ServerFacts {
     std::string source_identity;
+    int source_major = 0;
     loader::DumpTools tools;
     bool integer_datetimes = true;
     bool no_tablespaces = false;
@@ -51,8 +52,8 @@ ServerFacts check_target(io::Connection& target, const std::string& encoding,
                          const std::vector<std::string>& tablespaces, int jobs);
 void check_version(const io::Connection& connection);
 
-/// What the target must have; chosen: the relations whose names are noted.
-snapshot::SourceNeeds needs_of(io::Connection& source, const std::vector<snapshot::Oid>& chosen);
+/// What the target must have; with names of relations if the options choose some.
+snapshot::SourceNeeds needs_of(io::Connection& source, const Options& options);
 
 /// The part of the source's catalog that a run with these options is judged by.
 snapshot::Catalog catalog_to_judge(io::Connection& source, const Options& options,
@@ -60,8 +61,8 @@ snapshot::Catalog catalog_to_judge(io::Connection& source, const Options& option
 
 /// Everything else about the servers. check_target_empty: false once a job has begun.
 std::vector<Hazard> find_hazards(io::Connection& source, io::Connection& target,
-                                 const Options& options, const std::vector<snapshot::Oid>& chosen,
-                                 const snapshot::Catalog& catalog, bool check_target_empty);
+                                 const Options& options, const snapshot::Catalog& catalog,
+                                 const snapshot::SourceNeeds& needs, bool check_target_empty);
 
 /// The parts of it that concern one server.
 std::vector<Hazard> source_hazards(io::Connection& source, const Options& options,

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <set>
+#include <utility>
 
 #include "cmd/earlier_copy.hpp"
 #include "cmd/live.hpp"
@@ -101,10 +102,12 @@ class Image {
         steps_.begin("snapshot");
         const auto began = std::chrono::steady_clock::now();
         SourceSchema schema(run_.facts.tools, run_.source, run_.schema_options(), run_.interrupt);
-        snapshot::Keeper keeper(run_.source, run_.options.job, run_.options.selection,
-                                !run_.capture, run_.interrupt, [&](const std::string& exported) {
-                                    if (!keep) schema.begin(exported, true);
-                                });
+        snapshot::Keeper keeper(
+            run_.source, run_.options.job, run_.options.selection, !run_.capture, run_.interrupt,
+            [&](const std::string& exported) {
+                if (!keep) schema.begin(exported, true);
+            },
+            std::exchange(run_.tables_seen, {}));
         // Invariant 1. A table made since then is captured now; the copy needs a newer snapshot.
         if (run_.capture && !capture_is_complete(run_, keeper.catalog().tables)) {
             keeper.release();
@@ -211,6 +214,7 @@ class Image {
                                run_.options.selection.everything(), from, run_.interrupt);
             failpoint(Failpoint::schema_after);
         });
+        run_.post_data = schema.post_data();
         run_.advance(Phase::copying);
     }
 

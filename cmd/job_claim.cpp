@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <array>
+#include <future>
 #include <optional>
+#include <utility>
 
 #include "cmd/format.hpp"
 #include "io/error.hpp"
@@ -53,18 +55,28 @@ void check_same_job(const snapshot::JobRecord& record, const RunContext& run) {
     }
 }
 
+/// In a session of its own, so that it is there as soon as the catalog.
+std::future<snapshot::SourceNeeds> read_needs(const RunContext& run) {
+    return std::async(std::launch::async, [&run] {
+        auto source = run.open_source("plan 2", kProbeLockTimeout);
+        return needs_of(source, run.options);
+    });
+}
+
 /// Returns what does not speak against the run, for the journal.
 std::vector<Hazard> check_hazards(RunContext& run, Connection& source, bool check_target_empty) {
+    auto needs = read_needs(run);
     const auto chosen = snapshot::select_relations(source, run.options.selection);
-    const auto catalog = catalog_to_judge(source, run.options, chosen);
-    const auto hazards = find_hazards(source, run.journal.connection(), run.options, chosen,
-                                      catalog, check_target_empty);
+    auto catalog = catalog_to_judge(source, run.options, chosen);
+    const auto hazards = find_hazards(source, run.journal.connection(), run.options, catalog,
+                                      needs.get(), check_target_empty);
     refuse_if_no_go(hazards);
     for (const auto& hazard : hazards) {
         if (hazard.weight == Hazard::Weight::warning) {
             spdlog::warn("{}\nHINT: {}", hazard.message, hazard.fix);
         }
     }
+    run.tables_seen = std::move(catalog.tables);
     return hazards;
 }
 

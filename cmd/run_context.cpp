@@ -48,8 +48,8 @@ io::Connection RunContext::open_target(const std::string& role) const {
 }
 
 loader::SchemaOptions RunContext::schema_options() const {
-    return {options.selection, options.no_owner, options.no_privileges, facts.no_tablespaces,
-            options.job};
+    return {options.selection,    options.no_owner, options.no_privileges,
+            facts.no_tablespaces, options.job,      facts.source_major};
 }
 
 snapshot::JobTicket RunContext::ticket(int snapshot_number) const {

@@ -10,6 +10,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "cmd/deadline.hpp"
 #include "cmd/hazards.hpp"
@@ -65,10 +66,15 @@ struct RunContext {
     /// How changes may be applied on the target; known once that has begun (live.hpp).
     std::optional<delta::ApplyMode> apply_mode;
 
+    /// The source's tables as the check before the copy saw them; the copy takes them.
+    std::vector<snapshot::TableInfo> tables_seen;
+
     // Known once the copy has begun, or read back from the journal.
     snapshot::Plan plan;
     /// pg_dump's archive of the schema as of the plan; read with archive().
     std::string schema_archive;
+    /// What that holds for after the rows, if this run has listed it.
+    std::optional<std::vector<loader::TocLine>> post_data;
 
     /// Partitioned tables that have had their statistics in this run, quoted.
     std::set<std::string> analyzed;

@@ -11,30 +11,35 @@ SourceSchema::SourceSchema(const loader::DumpTools& tools, const io::ConnInfo& s
     : tools_(tools), source_(source), options_(std::move(options)), interrupt_(interrupt) {}
 
 void SourceSchema::stop() noexcept {
-    if (!pre_data_.valid()) return;
+    if (!work_.valid()) return;
     stop_->fire();
-    pre_data_.wait();
-    pre_data_ = {};
+    work_.wait();
+    work_ = {};
 }
 
 void SourceSchema::begin(const std::string& exported, bool with_sql) {
     stop();
     const auto& interrupt = stop_.emplace(&interrupt_);
-    std::promise<std::string> dumped;
-    archive_ = dumped.get_future();
-    pre_data_ = std::async(std::launch::async, [this, exported, with_sql, &interrupt,
-                                                dumped = std::move(dumped)]() mutable {
-        std::string archive;
-        try {
-            archive = loader::dump_schema(tools_, source_, exported, options_, interrupt);
-        } catch (...) {
-            dumped.set_exception(std::current_exception());
-            return loader::SchemaScript{};
-        }
-        dumped.set_value(archive);
-        if (!with_sql) return loader::SchemaScript{};
-        return loader::read_pre_data(tools_, archive, options_, false, interrupt);
+    std::packaged_task<std::string()> dump([this, exported, &interrupt] {
+        return loader::dump_schema(tools_, source_, exported, options_, interrupt);
     });
+    archive_ = dump.get_future().share();
+    std::packaged_task<loader::SchemaScript()> read([this, archive = archive_, &interrupt] {
+        return loader::read_pre_data(tools_, archive.get(), options_, false, interrupt);
+    });
+    pre_data_ = read.get_future();
+    std::packaged_task<std::vector<loader::TocLine>()> list([this, archive = archive_, &interrupt] {
+        return loader::list_post_data(tools_, archive.get(), options_, interrupt);
+    });
+    post_data_ = list.get_future();
+    work_ =
+        std::async(std::launch::async, [with_sql, dump = std::move(dump), read = std::move(read),
+                                        list = std::move(list)]() mutable {
+            dump();
+            if (!with_sql) return;
+            read();
+            list();
+        });
 }
 
 std::string SourceSchema::archive(snapshot::Keeper& keeper) {

@@ -6,6 +6,7 @@
 #include <future>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "io/conninfo.hpp"
 #include "io/interrupt.hpp"
@@ -27,7 +28,7 @@ class SourceSchema {
     SourceSchema& operator=(const SourceSchema&) = delete;
 
     /// Starts pg_dump in the snapshot. Ends an earlier one, whose archive is of no use.
-    /// with_sql: for pre_data().
+    /// with_sql: for pre_data() and post_data().
     void begin(const std::string& exported, bool with_sql);
 
     /// Waits for the archive; once. Throws: io::Error; SnapshotLost if the keeper's is gone.
@@ -35,6 +36,8 @@ class SourceSchema {
 
     /// Waits for what must be there before rows; once, after archive(). Throws: io::Error.
     loader::SchemaScript pre_data() { return pre_data_.get(); }
+    /// Waits for the list of what comes after the rows; once, after pre_data(). Throws: io::Error.
+    std::vector<loader::TocLine> post_data() { return post_data_.get(); }
 
   private:
     void stop() noexcept;
@@ -44,8 +47,10 @@ class SourceSchema {
     loader::SchemaOptions options_;
     const io::Interrupt& interrupt_;
     std::optional<io::Interrupt> stop_;  // of the one that runs
-    std::future<std::string> archive_;
+    std::shared_future<std::string> archive_;
     std::future<loader::SchemaScript> pre_data_;
+    std::future<std::vector<loader::TocLine>> post_data_;
+    std::future<void> work_;
 };
 
 }  // namespace pghaul::cmd

@@ -74,8 +74,7 @@ std::vector<std::string> tables_to_analyze(RunContext& run) {
     for (const auto& table : run.plan.tables) {
         if (table.info.root_name.empty()) analyzed.push_back(table.info.qualified());
     }
-    auto target = run.open_target("statistics");
-    auto again = with_statistics_objects(target, analyzed);
+    auto again = with_statistics_objects(run.journal.connection(), analyzed);
     for (const auto& root : run.plan.partition_roots) {
         if (!run.analyzed.contains(root)) again.insert(root);
     }
@@ -135,6 +134,7 @@ void make_rest_of_schema(RunContext& run, Steps& steps) {
         if (!rest) {
             rest.emplace(run.facts.tools, run.archive(), options, run.interrupt,
                          made_by_pghaul(run.plan));
+            if (run.post_data) rest->know_post_data(*run.post_data);
         }
         rest->restore(part, run.target, from);
     };

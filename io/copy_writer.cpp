@@ -3,6 +3,8 @@
 #include <libpq-fe.h>
 
 #include <cstdlib>
+#include <optional>
+#include <utility>
 
 #include "io/error.hpp"
 
@@ -38,13 +40,25 @@ void CopyWriter::write(const Block& block) {
 
 std::int64_t CopyWriter::finish() {
     if (PQputCopyEnd(connection_->raw(), nullptr) < 0) fail_with_server_error();
-    std::int64_t rows = 0;
-    while (const auto result = connection_->next_result(query())) {
-        if (PQresultStatus(result.get()) == PGRES_COMMAND_OK) {
-            rows = std::atoll(PQcmdTuples(result.get()));
+    std::optional<std::int64_t> rows;
+    try {
+        while (const auto result = connection_->next_result(query())) {
+            another_ = PQresultStatus(result.get()) == PGRES_COPY_IN;
+            if (another_) break;
+            // What stands before the next COPY answers, too.
+            if (!rows) rows = std::atoll(PQcmdTuples(result.get()));
         }
+    } catch (const Error& error) {
+        // One that comes after the COPY's own end is about what follows.
+        if (!rows || error.poisons_connection()) throw;
+        next_failed_ = std::current_exception();
     }
-    return rows;
+    return rows.value_or(0);
+}
+
+bool CopyWriter::next_copy() {
+    if (next_failed_) std::rethrow_exception(next_failed_);
+    return std::exchange(another_, false);
 }
 
 void CopyWriter::fail_with_server_error() {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <string>
 
 #include "io/block.hpp"
@@ -12,7 +13,8 @@ namespace pghaul::io {
 
 class CopyWriter {
   public:
-    /// Runs copy_sql, whose last statement starts the COPY (others may stand before it).
+    /// Runs copy_sql up to its COPY; other statements may stand before it. It may hold several of
+    /// these, one after the other.
     CopyWriter(Connection& connection, std::string name, const std::string& copy_sql);
 
     /// Sends a block and returns when it is with the kernel. Throws: Error, also an earlier
@@ -20,6 +22,9 @@ class CopyWriter {
     void write(const Block& block);
     /// Ends the COPY. Returns the rows that the server counted.
     std::int64_t finish();
+    /// After that: whether another COPY follows, which is then the one that is written.
+    /// Throws: Error if it could not be started.
+    bool next_copy();
 
   private:
     Query query() const { return {name_, {}}; }
@@ -27,6 +32,9 @@ class CopyWriter {
 
     Connection* connection_;
     std::string name_;
+    bool another_ = false;
+    /// Why the COPY that follows could not be started.
+    std::exception_ptr next_failed_;
 };
 
 }  // namespace pghaul::io

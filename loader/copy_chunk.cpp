@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "io/block.hpp"
-#include "io/copy_writer.hpp"
 #include "io/failpoint.hpp"
 #include "io/relay.hpp"
 #include "io/stow.hpp"
@@ -93,7 +92,7 @@ std::string copy_in_sql(const TablePlan& table) {
                        table.freeze ? ", freeze true" : "");
 }
 
-snapshot::LoadedChunk copy_chunk(io::CopySource& source, io::Connection& target,
+snapshot::LoadedChunk copy_chunk(io::CopySource& source, io::CopyTarget& target,
                                  const CopyRequest& request, io::StreamProgress& progress,
                                  const io::Interrupt& interrupt) {
     std::unique_ptr<io::BlockReader> reader;
@@ -115,12 +114,12 @@ void spool_chunk(io::CopySource& source, io::SpoolWriter& file, const CopyReques
     file.seal(static_cast<std::uint64_t>(reader->rows()));
 }
 
-snapshot::LoadedChunk load_chunk(io::BlockReader& rows, io::Connection& target,
+snapshot::LoadedChunk load_chunk(io::BlockReader& rows, io::CopyTarget& target,
                                  const CopyRequest& request, io::StreamProgress& progress,
                                  const io::Interrupt& interrupt) {
     const auto& table = request.table;
-    io::CopyWriter writer(target, "copy_in",
-                          io::switch_encoding(request.encoding, "local") + copy_in_sql(table));
+    auto& writer = target.copy_in(
+        "copy_in", io::switch_encoding(request.encoding, "local") + copy_in_sql(table));
     const auto sent =
         io::relay(rows, writer, row_form(table), blocks_in_flight(table), progress, interrupt);
     io::failpoint(io::Failpoint::copy_after_read);
@@ -136,7 +135,7 @@ snapshot::LoadedChunk load_chunk(io::BlockReader& rows, io::Connection& target,
             .hint("look for a trigger or rule on the target's table that drops or adds rows");
     }
     if (request.encoding != "UTF8") {
-        target.execute({"reset_encoding", "set local client_encoding to 'UTF8'"});
+        target.connection().execute({"reset_encoding", "set local client_encoding to 'UTF8'"});
     }
     progress.add_rows(sent.rows.rows);
     return {table.number, request.chunk.number, sent.rows, static_cast<std::int64_t>(sent.bytes)};

@@ -12,8 +12,8 @@
 #include <functional>
 #include <string>
 
-#include "io/connection.hpp"
 #include "io/copy_source.hpp"
+#include "io/copy_target.hpp"
 #include "io/progress.hpp"
 #include "io/row_sums.hpp"
 #include "io/spool_writer.hpp"
@@ -38,7 +38,7 @@ struct CopyRequest {
 /// Copies a chunk's rows. Returns what its mark says (snapshot::mark_loaded()).
 /// Requires: source in a transaction with the snapshot, target in a transaction.
 /// Throws: io::Error; then neither of the two may be used again.
-snapshot::LoadedChunk copy_chunk(io::CopySource& source, io::Connection& target,
+snapshot::LoadedChunk copy_chunk(io::CopySource& source, io::CopyTarget& target,
                                  const CopyRequest& request, io::StreamProgress& progress,
                                  const io::Interrupt& interrupt);
 
@@ -50,7 +50,7 @@ void spool_chunk(io::CopySource& source, io::SpoolWriter& file, const CopyReques
                  const io::Interrupt& interrupt);
 
 /// Loads a chunk's rows from wherever they are read, as copy_chunk() does.
-snapshot::LoadedChunk load_chunk(io::BlockReader& rows, io::Connection& target,
+snapshot::LoadedChunk load_chunk(io::BlockReader& rows, io::CopyTarget& target,
                                  const CopyRequest& request, io::StreamProgress& progress,
                                  const io::Interrupt& interrupt);
 

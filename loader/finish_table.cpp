@@ -214,6 +214,11 @@ void finish_table(io::Connection& target, const TablePlan& table, const std::str
 void finish_fresh_tables(io::Connection& target, const std::vector<const TablePlan*>& tables) {
     Statements all;
     std::vector<const TablePlan*> table_of;
+    // Several are small ones. Without it the server looks at each how many workers its index wants.
+    if (tables.size() > 1 && target.server_major() >= 11) {
+        all.emplace_back("set local max_parallel_maintenance_workers to 0");
+        table_of.push_back(tables.front());
+    }
     for (const auto* table : tables) {
         for (auto& statement : finish_sql(table->info)) all.push_back(std::move(statement));
         table_of.resize(all.size(), table);

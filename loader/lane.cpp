@@ -143,6 +143,14 @@ CopyRequest Lane::request_for(const TableChunk& one) const {
             setup_.truncated_since ? &setup_.truncated_since : nullptr};
 }
 
+/// What one message may start: a change of the encoding would have to stand between them.
+std::vector<std::string> Lane::copies_at_once(const std::vector<TableChunk>& chunks) const {
+    if (chunks.size() == 1 || setup_.plan.encoding != "UTF8") return {};
+    std::vector<std::string> copies;
+    for (const auto& one : chunks) copies.push_back(copy_in_sql(*one.table));
+    return copies;
+}
+
 bool Lane::copy(Work& work) {
     source_.make_room_for(work.chunks.size());
     std::int64_t bytes = 0;
@@ -151,9 +159,11 @@ bool Lane::copy(Work& work) {
     io::Transaction transaction(target());
     if (!claim(work)) return false;
     source_.expect(work.chunks);
+    io::CopyTarget rows_to(target());
+    rows_to.expect(copies_at_once(work.chunks));
     for (const auto& one : work.chunks) {
         try {
-            const auto chunk = copy_chunk(source_.rows(one), target(), request_for(one), progress_,
+            const auto chunk = copy_chunk(source_.rows(one), rows_to, request_for(one), progress_,
                                           setup_.interrupt);
             const int snapshot =
                 setup_.files == nullptr
@@ -188,7 +198,8 @@ bool Lane::load(Work& work) {
     snapshot::CopyMarks marks;
     io::Transaction transaction(target());
     if (!claim(work)) return false;
-    const auto chunk = load_chunk(rows, target(), request_for(one), progress_, setup_.interrupt);
+    io::CopyTarget rows_to(target());
+    const auto chunk = load_chunk(rows, rows_to, request_for(one), progress_, setup_.interrupt);
     marks.loaded[work.spooled->snapshot].push_back(chunk);
     commit(transaction, marks);
     committing_ = false;

@@ -74,6 +74,7 @@ class Lane {
     bool give_up_file(const Work& work, const io::Error& damage);
     void leave_source() noexcept;
     CopyRequest request_for(const TableChunk& one) const;
+    std::vector<std::string> copies_at_once(const std::vector<TableChunk>& chunks) const;
     void complete(const Work& work, const std::vector<ReadBack::Sent>& sent,
                   snapshot::CopyMarks& marks);
     void copy_objects(const Work& work);

@@ -22,6 +22,8 @@ struct SchemaOptions {
     bool no_privileges = false;
     bool no_tablespaces = false;
     std::string job;
+    /// The source's version; 0 if it is not known.
+    int source_major = 0;
     /// Partitions stay apart from their table until RestPart::attaches, so that they keep their own
     /// indexes instead of getting new ones.
     bool attach_later = false;
@@ -63,6 +65,10 @@ enum class RestPart {
     others,
 };
 
+/// Lists what an archive holds for after the rows.
+std::vector<TocLine> list_post_data(const DumpTools& tools, const std::string& archive,
+                                    const SchemaOptions& options, const io::Interrupt& interrupt);
+
 /// What is left of an archive after the rows.
 class RestOfSchema {
   public:
@@ -71,8 +77,12 @@ class RestOfSchema {
     RestOfSchema(const DumpTools& tools, const std::string& archive, const SchemaOptions& options,
                  const io::Interrupt& interrupt, std::set<snapshot::Oid> built);
 
-    /// Makes a part of it. Does nothing if restore.entries_done says that all of it is made.
-    /// Throws: io::Error with the entry as context and a hint.
+    /// Spares listing it again.
+    void know_post_data(std::vector<TocLine> listed);
+
+    /// Makes a part of it. Does nothing if there is none, or if restore.entries_done says that all
+    /// of it is made; then nothing is marked. Throws: io::Error with the entry as context and a
+    /// hint.
     void restore(RestPart part, const io::ConnInfo& target, const RestoreOptions& restore);
 
   private:

@@ -4,6 +4,7 @@
 #include <optional>
 #include <sstream>
 #include <string_view>
+#include <utility>
 
 #include "io/error.hpp"
 
@@ -182,6 +183,35 @@ SchemaScript parse_script(const std::string& script, const std::vector<TocLine>&
     }
     order(parsed.entries);
     return parsed;
+}
+
+bool remove_entries(SchemaScript& script, const std::multiset<std::string>& titles) {
+    auto left = titles;
+    std::vector<ScriptEntry> kept;
+    std::vector<std::string> settings;  // of what is taken out: they hold for what follows
+    for (auto& entry : script.entries) {
+        settings.insert(settings.end(), entry.settings.begin(), entry.settings.end());
+        if (const auto found = left.find(entry.title); found != left.end()) {
+            left.erase(found);
+            continue;
+        }
+        entry.settings = std::exchange(settings, {});
+        kept.push_back(std::move(entry));
+    }
+    script.entries = std::move(kept);
+    return left.empty();
+}
+
+std::string_view without_owner(std::string_view sql, std::string_view role) {
+    const auto last = sql.find_last_not_of('\n');
+    if (last == sql.npos) return sql;
+    const auto start = sql.rfind('\n', last) + 1;
+    const auto line = sql.substr(start, last + 1 - start);
+    const bool gives =
+        line.starts_with("ALTER ") && line.ends_with(" OWNER TO " + std::string(role) + ";");
+    // A name that holds a newline: the line begins inside its quotes, of which it has the rest.
+    const bool whole = std::count(line.begin(), line.end(), '"') % 2 == 0;
+    return gives && whole ? sql.substr(0, start) : sql;
 }
 
 std::string setting_name(const std::string& statement) {

@@ -5,6 +5,7 @@
 
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "snapshot/table_info.hpp"
@@ -50,6 +51,13 @@ struct SchemaScript {
 /// Cuts a script at the comments that introduce the entries of toc. What looks like such a comment
 /// inside a function's body is none, because no entry of that name is due.
 SchemaScript parse_script(const std::string& script, const std::vector<TocLine>& toc);
+
+/// An entry's statements without ALTER … OWNER TO at their end, if that names the role, quoted,
+/// that makes the object and so owns it anyway.
+std::string_view without_owner(std::string_view sql, std::string_view role);
+
+/// Takes entries out by their titles. Returns false if the script is not cut into them.
+bool remove_entries(SchemaScript& script, const std::multiset<std::string>& titles);
 
 /// default_tablespace in "SET default_tablespace = '';".
 std::string setting_name(const std::string& statement);

@@ -26,6 +26,8 @@ constexpr std::size_t kWorthSeveral = 64;
 constexpr int kFailures = 2;
 /// A part that waits for a later one would wait for ever, since that one commits after it.
 constexpr const char* kLockSoon = "set local lock_timeout to '10s';\n";
+/// Each TOAST table has an index, and without it the server looks how many workers that wants.
+constexpr const char* kNoHelpers = "set local max_parallel_maintenance_workers to 0;\n";
 
 /// $1 owner of schema public on the source. Column: nobody can or may make him its owner here.
 constexpr io::Query kPublicStays{"public_stays", R"sql(
@@ -43,6 +45,7 @@ constexpr io::Query kPublicStays{"public_stays", R"sql(
                             else 'member'
                        end)))
 )sql"};
+constexpr io::Query kOwnRole{"own_role", "select pg_catalog.quote_ident(current_user)"};
 constexpr std::string_view kPublic = "SCHEMA - public ";
 
 bool is_one_of(std::string_view value, std::initializer_list<std::string_view> values) {
@@ -105,6 +108,7 @@ class ScriptRunner {
     void run(const SchemaScript& script) {
         apply(main_, script.settings);
         look_at_public(script);
+        own_role_ = main_.connection().query_value(kOwnRole);
         const auto skipped = static_cast<std::size_t>(restore_.entries_done);
         if (skipped == 0) drop(script.drops);
         const auto beside = side_by_side_from(script);
@@ -154,7 +158,9 @@ class ScriptRunner {
     std::string sql_of(const SchemaScript& script, std::size_t entry,
                        const ScriptSession& session) const {
         if (entry == left_out_) return {};
-        return session.known(script.entries[entry].settings) + script.entries[entry].sql;
+        const auto& [title, settings, sql] = script.entries[entry];
+        const bool counts = title.starts_with("TABLE ") || title.starts_with("SEQUENCE ");
+        return session.known(settings).append(counts ? without_owner(sql, own_role_) : sql);
     }
 
     /// Each session makes its part in a transaction of its own. These commit one after the other,
@@ -170,10 +176,12 @@ class ScriptRunner {
             for (std::size_t i = 0; i < parts.size(); ++i) {
                 auto& session = i == 0 ? main_ : *others_[i - 1];
                 transactions.push_back(std::make_unique<io::Transaction>(session.connection()));
-                working.push_back(
-                    std::async(std::launch::async, [this, &script, &session, &parts, i] {
-                        session.execute("schema", kLockSoon + sql_of(script, parts[i], session));
-                    }));
+                working.push_back(std::async(std::launch::async, [this, &script, &session, &parts,
+                                                                  i] {
+                    const bool helpers = session.connection().server_major() >= 11;
+                    session.execute("schema", std::string(kLockSoon) + (helpers ? kNoHelpers : "") +
+                                                  sql_of(script, parts[i], session));
+                }));
             }
             for (std::size_t i = 0; i < parts.size(); ++i) {
                 working[i].get();
@@ -293,6 +301,8 @@ class ScriptRunner {
     const io::Interrupt& interrupt_;
     ScriptSession main_;
     std::vector<std::unique_ptr<ScriptSession>> others_;
+    /// As whom the sessions make things, quoted.
+    std::string own_role_;
     int failures_ = 0;
     std::optional<std::size_t> left_out_;
 };

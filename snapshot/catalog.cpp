@@ -15,10 +15,10 @@ namespace {
 
 using io::Result;
 
-TableMap read_tables(io::Connection& source, const std::string& oids, bool with_sizes,
+TableMap read_tables(io::Connection& source, const std::string& oids, bool for_plan,
                      Catalog& catalog) {
     TableMap tables;
-    const auto rows = source.query(kListTables, {oids, with_sizes ? "true" : "false"});
+    const auto rows = source.query(kListTables, {oids, for_plan ? "true" : "false"});
     for (int row = 0; row < rows.rows(); ++row) {
         TableInfo table;
         table.oid = static_cast<Oid>(rows.integer(row, 0));
@@ -41,6 +41,7 @@ TableMap read_tables(io::Connection& source, const std::string& oids, bool with_
         table.subscribed = rows.boolean(row, 13);
         tables.emplace(table.oid, std::move(table));
     }
+    if (!for_plan) return tables;
     const auto roots = source.query(kListPartitionRoots, {oids});
     for (int row = 0; row < roots.rows(); ++row) {
         if (auto* table = find(tables, roots, row)) {

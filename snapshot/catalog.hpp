@@ -38,7 +38,7 @@ enum class CatalogPart {
     rights,
     /// And keys: whether changes can be captured.
     keys,
-    /// And sizes, columns, indexes, foreign keys.
+    /// And sizes, partitioned tables' members, columns, indexes, foreign keys.
     plan,
     /// And digests of the tables' shapes: a source that is captured is compared with them later.
     all,

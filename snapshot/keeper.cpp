@@ -39,12 +39,16 @@ std::string import_snapshot(const std::string& exported) {
 
 Keeper::Keeper(const io::ConnInfo& source, const std::string& job, const Selection& selection,
                bool hold_tables, const io::Interrupt& interrupt,
-               const std::function<void(const std::string&)>& on_exported)
+               const std::function<void(const std::string&)>& on_exported,
+               std::vector<TableInfo> seen)
     : interrupt_(&interrupt) {
     connection_ = io::Connection::open(
         source, {job, "keeper", "UTF8", kLockTimeout, {{"jit", "off"}}}, interrupt);
     for (int attempt = 1; attempt <= kAttempts; ++attempt) {
-        if (try_take(selection, hold_tables, on_exported)) return;
+        if (seen.empty())
+            seen = list_names(*connection_, select_relations(*connection_, selection));
+        if (try_take(selection, seen, hold_tables, on_exported)) return;
+        seen.clear();
     }
     throw Error("tables were made or dropped on the source each time the snapshot was taken")
         .retryable(true)
@@ -62,10 +66,10 @@ void Keeper::lock_tables(const std::vector<TableInfo>& tables) {
     }
 }
 
-bool Keeper::try_take(const Selection& selection, bool hold_tables,
+bool Keeper::try_take(const Selection& selection, const std::vector<TableInfo>& before,
+                      bool hold_tables,
                       const std::function<void(const std::string&)>& on_exported) {
     auto& source = *connection_;
-    const auto before = list_names(source, select_relations(source, selection));
     const auto capacity = lock_capacity(source);
     source.execute({"begin_keeper", "begin isolation level repeatable read read only"});
     try {

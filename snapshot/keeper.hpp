@@ -24,10 +24,13 @@ class Keeper {
     /// the catalog digests of the tables' shapes.
     /// on_exported: called when others can import the snapshot, before the catalog is read; again
     /// with another one if that was in vain.
+    /// seen: the tables as a catalog had them shortly before; if they are still these, their names
+    /// need not be read again before they are locked. Empty: not known.
     /// Throws: io::Error, with the lock's holder when a table stays locked.
     Keeper(const io::ConnInfo& source, const std::string& job, const Selection& selection,
            bool hold_tables, const io::Interrupt& interrupt,
-           const std::function<void(const std::string& exported)>& on_exported = {});
+           const std::function<void(const std::string& exported)>& on_exported = {},
+           std::vector<TableInfo> seen = {});
 
     /// What `set transaction snapshot` takes.
     const std::string& exported() const noexcept { return exported_; }
@@ -45,8 +48,8 @@ class Keeper {
     void release() noexcept;
 
   private:
-    bool try_take(const Selection& selection, bool hold_tables,
-                  const std::function<void(const std::string&)>& on_exported);
+    bool try_take(const Selection& selection, const std::vector<TableInfo>& before,
+                  bool hold_tables, const std::function<void(const std::string&)>& on_exported);
     void lock_tables(const std::vector<TableInfo>& tables);
 
     std::mutex mutex_;

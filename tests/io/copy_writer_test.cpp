@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "io/copy_reader.hpp"
+#include "io/copy_target.hpp"
 #include "io/transaction.hpp"
 #include "tests/support/shared_servers.hpp"
 
@@ -132,6 +133,50 @@ TEST_F(CopyWriterTest, RunsTheStatementsBeforeTheCopy) {
     EXPECT_EQ(writer.finish(), 2);
     transaction.commit();
     EXPECT_EQ(psql(database_, "select sum(id) from b"), "3");
+}
+
+TEST_F(CopyWriterTest, WritesSeveralOfOneMessageOneAfterTheOther) {
+    psql(database_, "create table b(id int); create table c(id int); insert into c values (7)");
+    auto target = connect(database_, interrupt_);
+    Transaction transaction(target);
+    CopyTarget rows(target);
+    const std::vector<std::string> copies = {"copy public.b from stdin",
+                                             "truncate public.c; copy public.c from stdin (freeze)",
+                                             "copy public.b from stdin"};
+    rows.expect(copies);
+    std::vector<std::int64_t> counted;
+    for (const auto* text : {"1\n2\n", "", "3\n"}) {
+        auto& writer = rows.copy_in("write", copies[counted.size()]);
+        if (*text != '\0') writer.write(block_of(text));
+        counted.push_back(writer.finish());
+    }
+    EXPECT_EQ(counted, (std::vector<std::int64_t>{2, 0, 1}));
+    // What was not announced is a message of its own.
+    auto& more = rows.copy_in("write", "copy public.c from stdin");
+    more.write(block_of("4\n"));
+    EXPECT_EQ(more.finish(), 1);
+    transaction.commit();
+    EXPECT_EQ(psql(database_, "select (select sum(id) from b), (select sum(id) from c)"), "6|4");
+}
+
+TEST_F(CopyWriterTest, TellsWhichOfSeveralFailed) {
+    psql(database_, "create table b(id int check (id > 0)); create table c(id int)");
+    auto target = connect(database_, interrupt_);
+    {
+        CopyWriter writer(target, "write",
+                          "copy public.c from stdin; copy public.b from stdin; "
+                          "copy public.c from stdin");
+        EXPECT_EQ(writer.finish(), 0);
+        ASSERT_TRUE(writer.next_copy());
+        writer.write(block_of("0\n"));
+        EXPECT_EQ(error_of([&] { writer.finish(); }).sqlstate(), "23514");
+        EXPECT_FALSE(writer.next_copy());
+    }
+    // One that can't be started is not the fault of the one before.
+    CopyWriter writer(target, "write", "copy public.c from stdin; copy public.d from stdin");
+    EXPECT_EQ(writer.finish(), 0);
+    EXPECT_EQ(error_of([&] { writer.next_copy(); }).sqlstate(), "42P01");
+    EXPECT_EQ(target.query_value({"q", "select 1"}), "1");
 }
 
 TEST_F(CopyWriterTest, IsPoisonedWhenTheBackendIsTerminated) {

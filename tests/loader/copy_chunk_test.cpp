@@ -21,8 +21,9 @@ class CopyChunkTest : public test::TwoDatabases {
         io::Transaction reading(source, "isolation level repeatable read read only");
         io::Transaction writing(target);
         io::DirectSource rows_of_source(source);
+        io::CopyTarget rows_to(target);
         const auto loaded = copy_chunk(
-            rows_of_source, target,
+            rows_of_source, rows_to,
             {plan, plan.chunks[static_cast<std::size_t>(chunk)], plan_.encoding, lock_table},
             progress_, interrupt_);
         mark_loaded(target, ticket(), {loaded});
@@ -226,7 +227,8 @@ TEST_F(CopyChunkTest, StopsBetweenBlocksWhenTheRunIsInterrupted) {
     auto target = test::connect(target_database_, interrupt_);
     interrupt_.fire();
     io::DirectSource rows_of_source(source);
-    EXPECT_THROW(copy_chunk(rows_of_source, target,
+    io::CopyTarget rows_to(target);
+    EXPECT_THROW(copy_chunk(rows_of_source, rows_to,
                             {plan_.tables[0], plan_.tables[0].chunks[0], plan_.encoding, false},
                             progress_, interrupt_),
                  io::Interrupted);

@@ -20,10 +20,11 @@ class ReadBackTest : public test::TwoDatabases {
         auto target = test::connect(target_database_, interrupt_);
         io::Transaction reading(source, "isolation level repeatable read read only");
         io::Transaction writing(target);
+        io::CopyTarget rows_to(target);
         for (const auto& table : plan_.tables) {
             for (const auto& chunk : table.chunks) {
                 const auto loaded =
-                    copy_chunk(rows_of_source, target, {table, chunk, plan_.encoding, false},
+                    copy_chunk(rows_of_source, rows_to, {table, chunk, plan_.encoding, false},
                                progress_, interrupt_);
                 mark_loaded(target, ticket(), {loaded});
             }
@@ -111,10 +112,11 @@ TEST_F(ReadBackTest, ReadsSmallTablesInOneMessageAndTellsWhichDiffers) {
     auto target = test::connect(target_database_, interrupt_);
     const io::Transaction reading(source, "isolation level repeatable read read only");
     const io::Transaction writing(target);
+    io::CopyTarget rows_to(target);
     std::vector<ReadBack::Sent> sent;
     for (const auto& table : plan_.tables) {
         const auto loaded =
-            copy_chunk(rows_of_source, target, {table, table.chunks[0], plan_.encoding, false},
+            copy_chunk(rows_of_source, rows_to, {table, table.chunks[0], plan_.encoding, false},
                        progress_, interrupt_);
         sent.push_back({&table, loaded.rows});
     }

@@ -162,6 +162,36 @@ TEST(SchemaScript, MayHaveNothingToDo) {
     EXPECT_EQ(script.settings.size(), 2U);
 }
 
+TEST(SchemaScript, LosesEntriesButNotTheSettingsBeforeThem) {
+    SchemaScript script;
+    script.entries = {{"a", {"SET x = 1;"}, "1"},
+                      {"b", {"SET x = 2;"}, "2"},
+                      {"b", {"SET y = 1;"}, "3"},
+                      {"c", {"SET z = 1;"}, "4"}};
+    EXPECT_TRUE(remove_entries(script, {"b", "b"}));
+    ASSERT_EQ(script.entries.size(), 2U);
+    EXPECT_EQ(script.entries[0].settings, std::vector<std::string>{"SET x = 1;"});
+    EXPECT_EQ(script.entries[1].sql, "4");
+    EXPECT_EQ(script.entries[1].settings,
+              (std::vector<std::string>{"SET x = 2;", "SET y = 1;", "SET z = 1;"}));
+    EXPECT_FALSE(remove_entries(script, {"c", "c"}));
+}
+
+TEST(WithoutOwner, LeavesOutOnlyWhatGivesAnObjectToTheRole) {
+    const std::string table = "CREATE TABLE t (x int);\n\n\n";
+    const auto left = [&](const std::string& end, const std::string& role) {
+        return std::string(without_owner(table + end, role)) == table;
+    };
+    EXPECT_TRUE(left("ALTER TABLE s.t OWNER TO me;\n\n", "me"));
+    EXPECT_TRUE(left("ALTER TABLE s.\"a b\" OWNER TO \"My \"\"role\";\n", "\"My \"\"role\""));
+    EXPECT_FALSE(left("ALTER TABLE s.t OWNER TO you;\n\n", "me"));
+    EXPECT_FALSE(left("ALTER TABLE s.t OWNER TO \"not me\";\n\n", "me"));
+    EXPECT_FALSE(left("ALTER TABLE s.t OWNER TO me;\n\nSELECT 1;\n", "me"));
+    // A line of a name.
+    EXPECT_FALSE(left("ALTER TABLE s.\"\n\nALTER TABLE t\" OWNER TO me;\n\n", "me"));
+    EXPECT_EQ(without_owner("\n\n", "me"), "\n\n");
+}
+
 TEST(SettingName, IsTheWordAfterSet) {
     EXPECT_EQ(setting_name("SET default_tablespace = '';"), "default_tablespace");
     EXPECT_EQ(setting_name("SET transaction_timeout=0;"), "transaction_timeout");

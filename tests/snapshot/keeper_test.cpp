@@ -63,6 +63,35 @@ TEST_F(KeeperTest, LetsOthersImportItsSnapshotBeforeItHasReadTheCatalog) {
     EXPECT_EQ(keeper.catalog().tables.size(), 1U);
 }
 
+TEST_F(KeeperTest, NoticesThatTheTablesAreNotThoseThatWereSeen) {
+    sql("create table t (id int); create table gone (id int); create table \"re named\" (id int)");
+    auto source = connect(database_, interrupt_);
+    const auto names = [&] { return list_names(source, select_relations(source, {})); };
+    const auto before = names();
+    const auto exported_with = [&](const std::vector<TableInfo>& seen) {
+        int exported = 0;
+        Keeper keeper(
+            io::ConnInfo::parse(database_), "test", {}, true, interrupt_,
+            [&](const std::string&) { ++exported; }, seen);
+        EXPECT_EQ(keeper.catalog().tables.size(), names().size());
+        EXPECT_EQ(test::psql(database_,
+                             "select count(distinct l.relation) from pg_locks l join pg_class c on "
+                             "c.oid = l.relation where c.relnamespace = 'public'::regnamespace "
+                             "and l.mode = 'AccessShareLock'"),
+                  std::to_string(names().size()));
+        return exported;
+    };
+    EXPECT_EQ(exported_with(before), 1);
+    sql("create table new (id int)");
+    EXPECT_EQ(exported_with(before), 2);
+    EXPECT_EQ(exported_with(names()), 1);
+    const auto all = names();
+    sql("alter table \"re named\" rename to other");
+    EXPECT_EQ(exported_with(all), 1) << "there is nothing to lock by the old name";
+    sql("drop table gone");
+    EXPECT_EQ(exported_with(all), 1);
+}
+
 TEST_F(KeeperTest, LetsNobodyTruncateOrDropAChosenTableWhileItIsHeld) {
     sql("create table t (id int); create table other (id int)");
     Keeper keeper(io::ConnInfo::parse(database_), "test",
