@@ -159,8 +159,9 @@ class ScriptRunner {
                        const ScriptSession& session) const {
         if (entry == left_out_) return {};
         const auto& [title, settings, sql] = script.entries[entry];
-        const bool counts = title.starts_with("TABLE ") || title.starts_with("SEQUENCE ");
-        return session.known(settings).append(counts ? without_owner(sql, own_role_) : sql);
+        // What there may be thousands of.
+        const bool frequent = title.starts_with("TABLE ") || title.starts_with("SEQUENCE ");
+        return session.known(settings).append(frequent ? without_owner(sql, own_role_) : sql);
     }
 
     /// Each session makes its part in a transaction of its own. These commit one after the other,
